@@ -1,0 +1,225 @@
+//! One line of a history: an invocation or a completion, as the contract's section 4 defines it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A key of a per-key workload. Text and numbers are different keys: `1` is not `"1"`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Key {
+    /// A numeric key.
+    Int(i64),
+    /// A textual key.
+    Text(String),
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Int(n) => write!(f, "{n}"),
+            Self::Text(s) => f.write_str(s),
+        }
+    }
+}
+
+impl From<&str> for Key {
+    fn from(s: &str) -> Self {
+        Self::Text(s.to_owned())
+    }
+}
+
+impl From<String> for Key {
+    fn from(s: String) -> Self {
+        Self::Text(s)
+    }
+}
+
+impl From<i64> for Key {
+    fn from(n: i64) -> Self {
+        Self::Int(n)
+    }
+}
+
+/// Who an event belongs to: a numbered client process, or the nemesis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Process {
+    /// A logical client process. It has one operation open at a time, and after an `info` completion its
+    /// number is never used again.
+    Client(u64),
+    /// The fault injector: its events are kept and shown, and checkers ignore them.
+    Nemesis,
+}
+
+impl fmt::Display for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Client(n) => write!(f, "{n}"),
+            Self::Nemesis => f.write_str("nemesis"),
+        }
+    }
+}
+
+impl Serialize for Process {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Client(n) => s.serialize_u64(*n),
+            Self::Nemesis => s.serialize_str("nemesis"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Process {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl serde::de::Visitor<'_> for Visitor {
+            type Value = Process;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a process number or \"nemesis\"")
+            }
+            fn visit_u64<E: serde::de::Error>(self, n: u64) -> Result<Process, E> {
+                Ok(Process::Client(n))
+            }
+            fn visit_str<E: serde::de::Error>(self, s: &str) -> Result<Process, E> {
+                if s == "nemesis" {
+                    Ok(Process::Nemesis)
+                } else {
+                    Err(E::invalid_value(serde::de::Unexpected::Str(s), &self))
+                }
+            }
+        }
+        d.deserialize_any(Visitor)
+    }
+}
+
+/// What an event says about its operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EventType {
+    /// The operation begins: the line takes its place before the first byte is sent.
+    Invoke,
+    /// It happened, and the answer is in `value`.
+    Ok,
+    /// It certainly did not happen.
+    Fail,
+    /// It may or may not have happened, now or later.
+    Info,
+}
+
+/// How much a read promises. Absent means a strong read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Consistency {
+    /// An eventually consistent read: linearizability checks skip it.
+    Eventual,
+}
+
+/// One event of a history. Field meanings: contract, section 4.
+///
+/// `observed: None` means that the server did not say; `Some(Value::Null)` that it said there was nothing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Position in the history, from 0. Readers fill it in where a history has none.
+    #[serde(default)]
+    pub index: u64,
+    /// Nanoseconds since the run began, for durations and display only: real time is the order of events.
+    #[serde(default)]
+    pub time: u64,
+    /// Who.
+    pub process: Process,
+    /// The session: survives `info`. Without it the process is the session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<u64>,
+    /// Invocation or kind of completion.
+    #[serde(rename = "type")]
+    pub kind: EventType,
+    /// The function.
+    pub f: String,
+    /// The key, for per-key workloads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Key>,
+    /// The argument; in a completion, the result.
+    #[serde(default)]
+    pub value: Value,
+    /// The value in force just before, where the server said.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "some_even_if_null")]
+    pub observed: Option<Value>,
+    /// Why a completion is not `ok`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Value>,
+    /// `eventual` where the read promises no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consistency: Option<Consistency>,
+    /// How it was asked: `get`, `query`, `scan`, `gsi`, `batch`, `txn`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<String>,
+    /// The node that was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+    /// The partition that answered, where the server says so: availability is counted by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partition: Option<String>,
+    /// The idempotency token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// Which sending of the token this was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u64>,
+    /// What the store returned of its own ordering.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<Value>,
+    /// The causal context that the store returned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<Value>,
+    /// The store's own timestamp.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timestamp: Option<Value>,
+    /// The store's region.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+}
+
+/// Keeps `null` apart from an absent field.
+fn some_even_if_null<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(d).map(Some)
+}
+
+impl Event {
+    /// An event with the given process, type, function and value, and nothing else.
+    #[must_use]
+    pub fn new(process: Process, kind: EventType, f: impl Into<String>, value: Value) -> Self {
+        Self {
+            index: 0,
+            time: 0,
+            process,
+            client: None,
+            kind,
+            f: f.into(),
+            key: None,
+            value,
+            observed: None,
+            error: None,
+            consistency: None,
+            via: None,
+            node: None,
+            partition: None,
+            token: None,
+            attempt: None,
+            version: None,
+            context: None,
+            timestamp: None,
+            region: None,
+        }
+    }
+
+    /// The session of this event: its `client`, else its process number. None for the nemesis.
+    #[must_use]
+    pub fn session(&self) -> Option<u64> {
+        match (self.client, self.process) {
+            (Some(c), _) => Some(c),
+            (None, Process::Client(p)) => Some(p),
+            (None, Process::Nemesis) => None,
+        }
+    }
+}

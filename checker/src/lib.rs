@@ -1,0 +1,7 @@
+//! Histories in, verdicts out: growler's consistency checkers.
+//!
+//! This crate is pure. It does no I/O, reads no clock and spawns nothing but scoped threads whose results do
+//! not depend on scheduling; it knows nothing of DynamoDB. The same history and budget give the same answer.
+
+pub mod history;
+pub mod verdict;

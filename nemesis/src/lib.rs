@@ -1,0 +1,3 @@
+//! What growler breaks, when, and the proof that it was broken.
+
+pub mod cluster;
