@@ -160,6 +160,10 @@ pub struct Event {
     /// The partition that answered, where the server says so: availability is counted by it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partition: Option<String>,
+    /// On an invocation of an open-loop load: when it was due, in nanoseconds since the run began. Latency
+    /// counts from here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intended: Option<u64>,
     /// The idempotency token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
@@ -204,6 +208,7 @@ impl Event {
             via: None,
             node: None,
             partition: None,
+            intended: None,
             token: None,
             attempt: None,
             version: None,
