@@ -1,1 +1,7 @@
 //! Skeleton.
+
+pub mod bugs;
+pub mod expression;
+pub mod item;
+
+pub mod world;
