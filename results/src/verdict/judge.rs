@@ -1,0 +1,248 @@
+//! From everything that bears on a run to its verdict and the reasons for it.
+//!
+//! The rules, in the order in which their reasons are told:
+//!
+//! - an anomaly that is neither allowed nor expected is a violation, and so is the absence of every expected
+//!   one. `not-recovered` and `node-crashed` are anomalies like any other here;
+//! - a defect of growler, an interruption, a failing environment;
+//! - a check that could not decide;
+//! - vacuity, for runs only, and only where nothing was refuted: an expected anomaly that showed proves that
+//!   the run meant something.
+//!
+//! Nothing here may look at a clock, a file or the machine: the same input gives the same words.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use growler_checker::verdict::{Anomaly, CheckResult, Validity};
+use serde_json::Value;
+
+use super::Verdict;
+use crate::words::{join_and, seconds};
+
+/// The anomaly of a system that did not serve again in time.
+const NOT_RECOVERED: &str = "not-recovered";
+/// The anomaly of a node that died unasked or could not start from its own data.
+const NODE_CRASHED: &str = "node-crashed";
+
+/// Everything that bears on a verdict. The default is a clean `growler check` of nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Judgement {
+    /// The checks' answers by name.
+    pub checks: BTreeMap<String, CheckResult>,
+    /// What was allowed and what had to show.
+    pub expectations: Expectations,
+    /// Recoveries that came too late.
+    pub not_recovered: Vec<RecoveryMiss>,
+    /// Nodes that died unasked.
+    pub crashed: Vec<Crash>,
+    /// What the run covered. `None` for `growler check`, which is never vacuous.
+    pub coverage: Option<Coverage>,
+    /// What stood in the way, as sentences.
+    pub environment: Vec<String>,
+    /// In which phase Ctrl-C came, where it did.
+    pub interrupted: Option<String>,
+    /// Defects of growler, as sentences.
+    pub internal: Vec<String>,
+}
+
+/// `--allow` and `--expect`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Expectations {
+    /// Anomalies that are known here: reported, and no failure.
+    pub allow: Vec<String>,
+    /// At least one of these must show.
+    pub expect: Vec<String>,
+}
+
+impl Expectations {
+    /// Whether an anomaly of this name is no failure, because it or a parent of it is allowed or expected.
+    /// `admits(parent, child)` is the catalogue of anomalies.
+    #[must_use]
+    pub fn permit(&self, anomaly: &str, admits: &dyn Fn(&str, &str) -> bool) -> bool {
+        named(&self.allow, anomaly, admits) || named(&self.expect, anomaly, admits)
+    }
+}
+
+fn named(names: &[String], anomaly: &str, admits: &dyn Fn(&str, &str) -> bool) -> bool {
+    names.iter().any(|name| name == anomaly || admits(name, anomaly))
+}
+
+/// A part of the system that did not serve again in time.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RecoveryMiss {
+    /// When the last fault was healed, ns since the run began.
+    pub healed_ns: u64,
+    /// How long the system had, ns.
+    pub allowed_ns: u64,
+    /// The node asked.
+    pub node: String,
+    /// The partition written to.
+    pub partition: String,
+    /// When it served again at last, ns since the run began.
+    pub recovered_ns: Option<u64>,
+}
+
+/// A node that died unasked, or could not start from its own data.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Crash {
+    /// The node.
+    pub node: String,
+    /// When it was noticed, ns since the run began.
+    pub at_ns: u64,
+    /// What is known: the exit status, the last line of its log.
+    pub reason: String,
+}
+
+/// What a run covered, against what it had to.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Coverage {
+    /// `ok` operations.
+    pub ok: u64,
+    /// `--min-ok`.
+    pub min_ok: u64,
+    /// Functions of the workload that were never `ok`.
+    pub never_ok: Vec<String>,
+    /// The kinds of fault asked for.
+    pub faults: BTreeMap<String, FaultCoverage>,
+    /// The measured sensitivity and its floor, where it was measured.
+    pub sensitivity: Option<(f64, f64)>,
+}
+
+/// How far one kind of fault was tried.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FaultCoverage {
+    /// Windows in which it took effect, with evidence.
+    pub installed: u64,
+    /// Operations invoked during those windows.
+    pub invoked: u64,
+}
+
+impl Judgement {
+    /// The checks' answers together with those about recovery and crashes, as `results.json` holds them.
+    #[must_use]
+    pub fn all_checks(&self) -> BTreeMap<String, CheckResult> {
+        let mut checks = self.checks.clone();
+        let recovery = self.not_recovered.iter().map(|m| anomaly(NOT_RECOVERED, miss_sentence(m)));
+        let crashes = self.crashed.iter().map(|c| anomaly(NODE_CRASHED, crash_sentence(c)));
+        if self.coverage.is_some() || !self.not_recovered.is_empty() {
+            checks.insert("recovery".to_owned(), accident_check(recovery.collect()));
+        }
+        if self.coverage.is_some() || !self.crashed.is_empty() {
+            checks.insert("crashes".to_owned(), accident_check(crashes.collect()));
+        }
+        checks
+    }
+}
+
+fn anomaly(kind: &str, explanation: String) -> Anomaly {
+    Anomaly { kind: kind.to_owned(), key: None, ops: Vec::new(), context: Vec::new(), explanation }
+}
+
+fn accident_check(anomalies: Vec<Anomaly>) -> CheckResult {
+    let valid = if anomalies.is_empty() { Validity::Valid } else { Validity::Invalid };
+    CheckResult { valid, anomalies, unknown: Vec::new(), stats: BTreeMap::<String, Value>::new() }
+}
+
+fn miss_sentence(miss: &RecoveryMiss) -> String {
+    let RecoveryMiss { healed_ns, allowed_ns, node, partition, recovered_ns } = miss;
+    let outcome = match recovered_ns {
+        Some(at) => format!("acknowledged its first write only {}", seconds(at.saturating_sub(*healed_ns))),
+        None => format!("acknowledged no write within {}", seconds(*allowed_ns)),
+    };
+    format!("partition {partition} asked through {node} {outcome} after the heal at {}", seconds(*healed_ns))
+}
+
+fn crash_sentence(crash: &Crash) -> String {
+    format!("{} died unasked at {}: {}", crash.node, seconds(crash.at_ns), crash.reason)
+}
+
+/// Decides. The reasons are sentences, empty for `pass`. `admits(parent, child)` is the catalogue of
+/// anomalies: whether a name admits another as its child.
+#[must_use]
+pub fn judge(input: &Judgement, admits: &dyn Fn(&str, &str) -> bool) -> (Verdict, Vec<String>) {
+    let checks = input.all_checks();
+    let mut findings = violations(&checks, &input.expectations, admits);
+    findings.extend(input.internal.iter().map(|why| (Verdict::Internal, why.clone())));
+    if let Some(phase) = &input.interrupted {
+        findings.push((Verdict::Interrupted, format!("interrupted during {phase}")));
+    }
+    findings.extend(input.environment.iter().map(|why| (Verdict::Environment, why.clone())));
+    for (name, check) in &checks {
+        if check.valid == Validity::Unknown {
+            let why =
+                if check.unknown.is_empty() { String::new() } else { ": ".to_owned() + &check.unknown[0] };
+            findings.push((Verdict::Unknown, format!("the check {name} could not decide{why}")));
+        }
+    }
+    let refuted = findings.iter().any(|(verdict, _)| *verdict == Verdict::Violation)
+        || anomalies(&checks).any(|a| named(&input.expectations.expect, a, admits));
+    if let Some(coverage) = input.coverage.as_ref().filter(|_| !refuted) {
+        findings.extend(gaps(coverage).into_iter().map(|why| (Verdict::Vacuous, why)));
+    }
+    let verdict = findings.iter().fold(Verdict::Pass, |sum, (verdict, _)| sum.combine(*verdict));
+    (verdict, findings.into_iter().map(|(_, why)| why).collect())
+}
+
+/// The names of all anomalies found, an invalid check without any counting under its own name.
+fn anomalies(checks: &BTreeMap<String, CheckResult>) -> impl Iterator<Item = &str> {
+    checks.iter().flat_map(|(name, check)| {
+        let nameless = check.valid == Validity::Invalid && check.anomalies.is_empty();
+        let own = nameless.then_some(name.as_str());
+        check.anomalies.iter().map(|a| a.kind.as_str()).chain(own)
+    })
+}
+
+/// Anomalies that nobody allowed or expected, one reason a name, and the absence of those expected.
+fn violations(
+    checks: &BTreeMap<String, CheckResult>,
+    expectations: &Expectations,
+    admits: &dyn Fn(&str, &str) -> bool,
+) -> Vec<(Verdict, String)> {
+    let mut findings = Vec::new();
+    let mut told = BTreeSet::new();
+    for (name, check) in checks {
+        for anomaly in &check.anomalies {
+            if !expectations.permit(&anomaly.kind, admits) && told.insert(anomaly.kind.as_str()) {
+                let count = check.anomalies.iter().filter(|a| a.kind == anomaly.kind).count();
+                let more = if count > 1 { format!(" (and {} more)", count - 1) } else { String::new() };
+                findings.push(format!("{}: {}{more}", anomaly.kind, anomaly.explanation));
+            }
+        }
+        let nameless = check.valid == Validity::Invalid && check.anomalies.is_empty();
+        if nameless && !expectations.permit(name, admits) {
+            findings.push(format!("the check {name} failed"));
+        }
+    }
+    let expected = &expectations.expect;
+    if !expected.is_empty() && !anomalies(checks).any(|a| named(expected, a, admits)) {
+        findings.push(format!("expected {}, and it did not show", join_and(expected, "or")));
+    }
+    findings.into_iter().map(|why| (Verdict::Violation, why)).collect()
+}
+
+/// What a run lacks to mean something.
+fn gaps(coverage: &Coverage) -> Vec<String> {
+    let mut gaps = Vec::new();
+    if coverage.ok < coverage.min_ok {
+        gaps.push(format!(
+            "only {} operations were ok, and --min-ok asks for {}: too few to mean anything",
+            coverage.ok, coverage.min_ok
+        ));
+    }
+    if !coverage.never_ok.is_empty() {
+        gaps.push(format!("no {} was ever ok", join_and(&coverage.never_ok, "and no")));
+    }
+    for (fault, covered) in &coverage.faults {
+        if covered.installed == 0 {
+            gaps.push(format!("the fault {fault} was asked for and never took effect"));
+        } else if covered.invoked == 0 {
+            gaps.push(format!("no operation was invoked while the fault {fault} was in force"));
+        }
+    }
+    if let Some((measured, floor)) = coverage.sensitivity
+        && measured < floor
+    {
+        gaps.push(format!("the sensitivity is {measured:.2}, below --min-sensitivity {floor:.2}"));
+    }
+    gaps
+}

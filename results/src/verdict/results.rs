@@ -1,0 +1,94 @@
+//! `results.json`: the verdict as a file, contract section 5.
+//!
+//! The same judgement gives the same bytes: maps are ordered, and nothing in here measures time.
+
+use std::collections::BTreeMap;
+
+use growler_checker::history::{Event, EventType, Process};
+use growler_checker::verdict::{CheckResult, Validity};
+use serde::{Deserialize, Serialize};
+
+use super::{Judgement, Verdict, judge};
+
+/// `results.json`, and what `--json` prints.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Results {
+    /// The verdict after expectations.
+    pub verdict: Verdict,
+    /// The checkers' own answer, before expectations.
+    pub valid: Validity,
+    /// Sentences that say why, for every verdict but `pass`.
+    #[serde(default)]
+    pub reasons: Vec<String>,
+    /// The run's folder, for runs only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
+    /// The seed, for runs only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    /// Each check's answer by name.
+    pub checks: BTreeMap<String, CheckResult>,
+    /// Counts of operations.
+    pub stats: OpCounts,
+    /// Per kind of injected single fault, the share that the checks refuted in copies of this history.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sensitivity: Option<BTreeMap<String, f64>>,
+}
+
+/// Operations by outcome. One that is still open counts as `info`, so the three add up to `ops`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpCounts {
+    /// Invocations of clients.
+    pub ops: u64,
+    /// Completed, and they happened.
+    pub ok: u64,
+    /// Completed, and they certainly did not happen.
+    pub fail: u64,
+    /// They may or may not have happened.
+    pub info: u64,
+}
+
+impl OpCounts {
+    /// Counts a history.
+    #[must_use]
+    pub fn of(events: &[Event]) -> Self {
+        let mut counts = Self::default();
+        for event in events.iter().filter(|e| e.process != Process::Nemesis) {
+            match event.kind {
+                EventType::Invoke => counts.ops += 1,
+                EventType::Ok => counts.ok += 1,
+                EventType::Fail => counts.fail += 1,
+                EventType::Info => {}
+            }
+        }
+        counts.info = counts.ops.saturating_sub(counts.ok + counts.fail);
+        counts
+    }
+}
+
+impl Results {
+    /// Judges, and keeps what was judged. `admits(parent, child)` is the catalogue of anomalies.
+    #[must_use]
+    pub fn new(input: &Judgement, admits: &dyn Fn(&str, &str) -> bool, stats: OpCounts) -> Self {
+        let (verdict, reasons) = judge(input, admits);
+        let checks = input.all_checks();
+        let valid = checks.values().map(|check| check.valid).max().unwrap_or(Validity::Valid);
+        Self { verdict, valid, reasons, run: None, seed: None, checks, stats, sensitivity: None }
+    }
+
+    /// The same, as the results of a run: its folder and seed.
+    #[must_use]
+    pub fn of_run(mut self, run: impl Into<String>, seed: u64) -> Self {
+        self.run = Some(run.into());
+        self.seed = Some(seed);
+        self
+    }
+
+    /// The file's bytes: indented JSON and a line end.
+    ///
+    /// # Errors
+    /// None in practice; a map with keys that are no strings would be one.
+    pub fn to_json(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string_pretty(self).map(|json| json + "\n")
+    }
+}
