@@ -1,5 +1,6 @@
 //! Skeleton.
 
+pub mod api;
 pub mod bugs;
 pub mod expression;
 pub mod item;
