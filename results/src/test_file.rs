@@ -81,6 +81,10 @@ pub struct Recovery {
     pub deadline_ns: u64,
     /// When every partition had acknowledged a write through every node; null if it never did.
     pub recovered_ns: Option<u64>,
+    /// When the next fault (or the user) ended the measurement, where that came first: then a missing
+    /// `recovered_ns` says nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut_short_ns: Option<u64>,
     /// The same for each node asked and each partition.
     #[serde(default)]
     pub per: Vec<PartRecovery>,
@@ -90,7 +94,11 @@ impl Recovery {
     /// Whether it came too late or never, within a run that lasted to its deadline.
     #[must_use]
     pub fn missed(&self) -> bool {
-        self.recovered_ns.is_none_or(|recovered| recovered > self.deadline_ns)
+        match (self.recovered_ns, self.cut_short_ns) {
+            (Some(recovered), _) => recovered > self.deadline_ns,
+            (None, Some(cut_short)) => cut_short > self.deadline_ns,
+            (None, None) => true,
+        }
     }
 }
 
