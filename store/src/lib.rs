@@ -4,5 +4,7 @@ pub mod api;
 pub mod bugs;
 pub mod expression;
 pub mod item;
+pub mod leader;
+pub mod peer;
 
 pub mod world;
