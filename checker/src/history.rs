@@ -1,5 +1,14 @@
 //! What was recorded, as the checkers see it: events in real-time order, and operations paired from them.
+//!
+//! A recorder writes [`Event`]s; a checker wants [`Operation`]s, each an invocation with its completion.
+//! [`pair`] turns one into the other and refuses, with a [`PairError`] that names the line, what is no
+//! history. [`by_key`] splits operations into the objects that they concern. [`HistoryBuilder`] writes small
+//! histories by hand, for tests and examples.
 
+mod builder;
 mod event;
+mod operation;
 
+pub use builder::HistoryBuilder;
 pub use event::{Consistency, Event, EventType, Key, Process};
+pub use operation::{Operation, Outcome, PairError, by_key, pair};
