@@ -1,0 +1,93 @@
+//! `growler check`: judges a recorded history, and runs nothing.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::anyhow;
+use clap::Args;
+use growler_checker::verdict::Budget;
+use growler_results::history::read_history;
+use growler_results::test_file::TestFile;
+use growler_results::verdict::{Expectations, Judgement, OpCounts, Results, Verdict};
+
+use crate::error::{CommandError, Sort};
+
+/// Options of `growler check`.
+#[derive(Debug, Args)]
+pub(crate) struct CheckCommand {
+    /// A run's folder, or a history: JSON lines, plain or zstd-compressed
+    #[arg(value_name = "HISTORY")]
+    history: PathBuf,
+
+    /// What the object is: see `growler list models`. [default: from test.json beside the history, else from
+    /// the functions in it]
+    #[arg(long, value_name = "NAME")]
+    model: Option<String>,
+
+    /// What it is held to: see `growler list promises`. [default: from test.json beside the history, else
+    /// linearizable]
+    #[arg(long, value_name = "NAME")]
+    promise: Option<String>,
+
+    /// An anomaly that is known here: reported, and not a failure
+    #[arg(long, value_name = "NAME")]
+    allow: Vec<String>,
+
+    /// At least one of these anomalies must show; anything else fails
+    #[arg(long, value_name = "NAME")]
+    expect: Vec<String>,
+
+    /// Print the verdict as JSON on standard output, and nothing else there
+    #[arg(long)]
+    json: bool,
+}
+
+impl CheckCommand {
+    pub(crate) fn run(self) -> Result<Verdict, CommandError> {
+        let history = read_history(&self.history).usage()?;
+        for warning in &history.warnings {
+            eprintln!("growler: warning: {warning}");
+        }
+        let beside = test_file_beside(&self.history);
+        let model = match (&self.model, &beside) {
+            (Some(name), _) => name.clone(),
+            (None, Some(test)) => test.model.clone(),
+            (None, None) => growler_checker::infer_model(&history.events)
+                .ok_or_else(|| {
+                    anyhow!(
+                        "{}: the functions in it do not tell what the object is: name it with --model \
+                         (see `growler list models`)",
+                        self.history.display()
+                    )
+                })
+                .usage()?
+                .to_owned(),
+        };
+        let promise = match (&self.promise, &beside) {
+            (Some(name), _) => name.clone(),
+            (None, Some(test)) => test.promise.clone(),
+            (None, None) => growler_checker::default_promise(&model).to_owned(),
+        };
+        let checks = growler_checker::checks_for(&model, &promise).usage()?;
+        let budget = Budget::default();
+        let expectations = Expectations { allow: self.allow, expect: self.expect };
+        let mut judgement = Judgement { expectations, ..Judgement::default() };
+        for check in &checks {
+            judgement.checks.insert(check.name().to_owned(), check.check(&history.events, &budget));
+        }
+        let counts = OpCounts::of(&history.events);
+        let results = Results::new(&judgement, &growler_checker::anomaly::admits, counts);
+        if self.json {
+            super::print(&serde_json::to_string_pretty(&results).internal()?);
+        } else {
+            super::print(&super::test::verdict_lines(&results));
+        }
+        Ok(results.verdict)
+    }
+}
+
+/// The `test.json` of the run that a history belongs to, where there is one.
+fn test_file_beside(history: &Path) -> Option<TestFile> {
+    let folder = if history.is_dir() { history } else { history.parent()? };
+    let text = std::fs::read(folder.join("test.json")).ok()?;
+    serde_json::from_slice(&text).ok()
+}

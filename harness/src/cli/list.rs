@@ -1,0 +1,105 @@
+//! `growler list WHAT`: what there is.
+
+use clap::{Args, ValueEnum};
+use growler_results::history::FORMATS;
+use growler_results::verdict::Verdict;
+use serde_json::{Value, json};
+
+use crate::error::{CommandError, Sort};
+
+/// Options of `growler list`.
+#[derive(Debug, Args)]
+pub(crate) struct ListCommand {
+    /// What to list
+    #[arg(value_enum)]
+    what: What,
+
+    /// Print an array of objects instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum What {
+    /// What the clients can do
+    Workloads,
+    /// What the nemesis can break
+    Faults,
+    /// Objects that a history can be checked as
+    Models,
+    /// What a system can be held to
+    Promises,
+    /// What a check can find
+    Anomalies,
+    /// Faults planted in the bundled store, to see that growler finds them
+    Bugs,
+    /// Settings of the bundled store, for --set
+    Settings,
+    /// History formats that can be read
+    Formats,
+}
+
+impl ListCommand {
+    pub(crate) fn run(self) -> Result<Verdict, CommandError> {
+        let rows = rows(self.what).internal()?;
+        if self.json {
+            super::print(&serde_json::to_string_pretty(&rows).internal()?);
+        } else {
+            super::print(&table(&rows));
+        }
+        Ok(Verdict::Pass)
+    }
+}
+
+/// The catalogue, every row an object with at least `name` and `about`.
+fn rows(what: What) -> serde_json::Result<Vec<Value>> {
+    let value = match what {
+        What::Workloads => serde_json::to_value(growler_workloads::workloads())?,
+        What::Faults => serde_json::to_value(growler_nemesis::faults())?,
+        What::Models => serde_json::to_value(growler_checker::model::catalogue())?,
+        What::Promises => serde_json::to_value(growler_checker::promise::catalogue())?,
+        What::Anomalies => serde_json::to_value(growler_checker::anomaly::catalogue())?,
+        What::Bugs => serde_json::to_value(growler_store::bugs::catalogue())?,
+        What::Settings => serde_json::to_value(growler_store::node::settings())?,
+        What::Formats => Value::Array(
+            FORMATS
+                .iter()
+                .map(|f| json!({"name": f.name, "about": f.about, "reads": f.reads, "writes": f.writes}))
+                .collect(),
+        ),
+    };
+    match value {
+        Value::Array(rows) => Ok(rows),
+        other => Ok(vec![other]),
+    }
+}
+
+/// Name and description first, then whatever else a row has, one line each.
+fn table(rows: &[Value]) -> String {
+    let name = |row: &Value| row["name"].as_str().unwrap_or_default().to_owned();
+    let width = rows.iter().map(|r| name(r).len()).max().unwrap_or(0);
+    let mut lines = Vec::new();
+    for row in rows {
+        lines.push(format!("{:<width$}  {}", name(row), row["about"].as_str().unwrap_or_default()));
+        for (field, value) in row.as_object().into_iter().flatten() {
+            if field == "name" || field == "about" || value.is_null() {
+                continue;
+            }
+            lines.push(format!("{:<width$}    {field}: {}", "", words(value)));
+        }
+    }
+    lines.join("\n")
+}
+
+fn words(value: &Value) -> String {
+    match value {
+        Value::String(s) => s.clone(),
+        Value::Array(items) if items.is_empty() => "–".to_owned(),
+        Value::Array(items) => {
+            let separator =
+                if items.iter().any(|i| i.as_str().is_some_and(|s| s.starts_with('-'))) { " " } else { ", " };
+            items.iter().map(words).collect::<Vec<_>>().join(separator)
+        }
+        other => other.to_string(),
+    }
+}

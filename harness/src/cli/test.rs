@@ -1,0 +1,55 @@
+//! `growler test`: runs one test.
+
+use clap::Args;
+use growler_results::verdict::{Results, Verdict};
+
+use super::TestOptions;
+use crate::driver::run_test;
+use crate::error::{CommandError, Sort};
+
+/// Options of `growler test`.
+#[derive(Debug, Args)]
+pub(crate) struct TestCommand {
+    #[command(flatten)]
+    options: TestOptions,
+}
+
+impl TestCommand {
+    pub(crate) fn run(self) -> Result<Verdict, CommandError> {
+        let finished = run_test(&self.options)?;
+        if self.options.json {
+            super::print(&serde_json::to_string_pretty(&finished.results).internal()?);
+        } else {
+            super::print(&verdict_lines(&finished.results));
+            super::print(&finished.folder.display().to_string());
+        }
+        Ok(finished.results.verdict)
+    }
+}
+
+/// The verdict in a few lines.
+pub(crate) fn verdict_lines(results: &Results) -> String {
+    let s = &results.stats;
+    let mut lines = vec![format!("verdict: {}", results.verdict.name())];
+    lines.extend(results.reasons.iter().map(|r| format!("  {r}")));
+    for (name, check) in &results.checks {
+        let answer = match check.valid {
+            growler_checker::verdict::Validity::Valid => "valid",
+            growler_checker::verdict::Validity::Invalid => "INVALID",
+            growler_checker::verdict::Validity::Unknown => "unknown",
+        };
+        lines.push(format!("{name}: {answer}"));
+        for anomaly in check.anomalies.iter().take(3) {
+            let key = anomaly.key.as_ref().map_or(String::new(), |k| format!(" on {k}"));
+            lines.push(format!("  {}{key}: {}", anomaly.kind, anomaly.explanation));
+        }
+        if check.anomalies.len() > 3 {
+            lines.push(format!("  … and {} more", check.anomalies.len() - 3));
+        }
+    }
+    lines.push(format!("operations: {} ({} ok, {} fail, {} info)", s.ops, s.ok, s.fail, s.info));
+    if let Some(seed) = results.seed {
+        lines.push(format!("seed: {seed}"));
+    }
+    lines.join("\n")
+}

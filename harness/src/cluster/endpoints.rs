@@ -1,0 +1,135 @@
+//! Endpoints of the user's own, as a cluster: nothing but the links between the clients and them can be
+//! broken, and only where a proxy of ours stands in between.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow};
+use growler_nemesis::cluster::{CLIENTS, Cluster, Network, NodeName};
+use growler_nemesis::{Link, ProxyNetwork};
+use growler_results::test_file::SystemUnderTest;
+use growler_workloads::dynamodb::Endpoint;
+
+/// Which endpoints, and whether faults need proxies before them.
+#[derive(Debug)]
+pub(crate) struct EndpointsOptions {
+    pub(crate) urls: Vec<String>,
+    pub(crate) proxied: bool,
+}
+
+/// Endpoints that can be reached.
+pub(crate) struct Endpoints {
+    cluster: Arc<EndpointCluster>,
+    endpoints: Vec<Endpoint>,
+}
+
+struct EndpointCluster {
+    nodes: Vec<NodeName>,
+    network: Option<Arc<ProxyNetwork>>,
+}
+
+impl Endpoints {
+    /// Finds the endpoints' addresses, and puts proxies before them where they are needed.
+    pub(crate) async fn connect(options: EndpointsOptions) -> anyhow::Result<Self> {
+        let nodes: Vec<NodeName> = (1..=options.urls.len()).map(|i| format!("n{i}")).collect();
+        let network = match options.proxied {
+            true => {
+                let mut links = Vec::new();
+                for (node, url) in nodes.iter().zip(&options.urls) {
+                    links.push(Link {
+                        from: CLIENTS.to_owned(),
+                        to: node.clone(),
+                        target: resolve(url).await?,
+                    });
+                }
+                Some(Arc::new(ProxyNetwork::bind(links).await?))
+            }
+            false => None,
+        };
+        if let Some(network) = &network {
+            for node in &nodes {
+                network.node_up(node)?;
+            }
+        }
+        let endpoints = nodes
+            .iter()
+            .zip(&options.urls)
+            .map(|(node, url)| Endpoint {
+                name: node.clone(),
+                url: url.clone(),
+                connect_to: network.as_ref().and_then(|n| n.address(CLIENTS, node)),
+            })
+            .collect();
+        Ok(Self { cluster: Arc::new(EndpointCluster { nodes, network }), endpoints })
+    }
+
+    /// How the clients reach them.
+    pub(crate) fn endpoints(&self) -> Vec<Endpoint> {
+        self.endpoints.clone()
+    }
+
+    /// What the nemesis may do.
+    pub(crate) fn cluster(&self) -> Arc<dyn Cluster> {
+        Arc::clone(&self.cluster) as Arc<dyn Cluster>
+    }
+
+    /// What `test.json` says of them.
+    pub(crate) fn describe(&self) -> SystemUnderTest {
+        let urls: Vec<_> = self.endpoints.iter().map(|e| e.url.clone()).collect();
+        let several = if urls.len() == 1 { "endpoint" } else { "endpoints" };
+        SystemUnderTest::new(format!("{} {several}", urls.len()), &urls)
+    }
+}
+
+impl Cluster for EndpointCluster {
+    fn nodes(&self) -> Vec<NodeName> {
+        self.nodes.clone()
+    }
+
+    fn network(&self) -> Option<&dyn Network> {
+        self.network.as_deref().map(|n| n as &dyn Network)
+    }
+}
+
+/// The address behind an endpoint's URL.
+async fn resolve(url: &str) -> anyhow::Result<SocketAddr> {
+    let parsed = reqwest::Url::parse(url).with_context(|| format!("`{url}` is not a URL"))?;
+    let host = parsed.host_str().with_context(|| format!("`{url}` names no host"))?;
+    let port = parsed.port_or_known_default().with_context(|| format!("`{url}` names no port"))?;
+    let mut addresses = tokio::net::lookup_host((host.trim_matches(['[', ']']), port))
+        .await
+        .with_context(|| format!("`{host}` cannot be found"))?;
+    addresses.next().ok_or_else(|| anyhow!("`{host}` has no address"))
+}
+
+/// True for an endpoint on this machine: an address of the loopback range, or `localhost`.
+pub(crate) fn is_loopback(url: &str) -> anyhow::Result<bool> {
+    let parsed = reqwest::Url::parse(url).with_context(|| format!("--endpoint {url}: this is not a URL"))?;
+    if !matches!(parsed.scheme(), "http" | "https") {
+        return Err(anyhow!("--endpoint {url}: an endpoint begins with http:// or https://"));
+    }
+    let host = parsed.host_str().with_context(|| format!("--endpoint {url}: it names no host"))?;
+    let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+    Ok(address.map_or(host == "localhost", |a| a.is_loopback()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_is_told_from_the_world() {
+        for url in
+            ["http://127.0.0.1:8000", "https://localhost:8443", "http://[::1]:8000", "http://127.9.9.9"]
+        {
+            assert!(is_loopback(url).unwrap(), "{url}");
+        }
+        for url in
+            ["https://dynamodb.eu-west-1.amazonaws.com", "http://10.0.0.1:8000", "http://localhost.example"]
+        {
+            assert!(!is_loopback(url).unwrap(), "{url}");
+        }
+        assert!(is_loopback("ftp://127.0.0.1").is_err());
+        assert!(is_loopback("not a url").is_err());
+    }
+}

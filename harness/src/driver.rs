@@ -1,0 +1,45 @@
+//! One test run, from the command line's options to a verdict.
+//!
+//! ```text
+//! set-up → warm-up → main (nemesis) → heal → recovery → final reads → tear-down → check → report
+//! ```
+//!
+//! Data flows one way: generator → worker → client → system under test → recorder → `history.jsonl` →
+//! checks → verdict. Beside it runs plan → nemesis → evidence → `plan.json`. Nothing flows back but
+//! completions into the generator, and the signal to stop.
+//!
+//! The checks read the history back from the file: what is judged is exactly what was kept.
+//!
+//! Every way out of a run passes the tear-down: what was broken is healed, what was started is stopped, and
+//! what was recorded stays.
+
+mod arrivals;
+mod clock;
+mod describe;
+mod interrupt;
+mod load;
+mod phases;
+mod prepare;
+mod progress;
+mod recovery;
+mod seeds;
+mod system;
+mod verdict;
+
+pub(crate) use clock::RunClock;
+pub(crate) use interrupt::Interrupt;
+pub(crate) use seeds::any_seed;
+pub(crate) use verdict::Finished;
+
+use crate::cli::TestOptions;
+use crate::error::{CommandError, Sort};
+
+/// Runs one test. An error is one that came before there was anything to judge.
+pub(crate) fn run_test(options: &TestOptions) -> Result<Finished, CommandError> {
+    let prepared = prepare::prepare(options)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().environment()?;
+    let finished = runtime.block_on(phases::run(prepared));
+    // Tasks that are still waiting for an answer have nothing left to say.
+    runtime.shutdown_background();
+    finished
+}

@@ -1,0 +1,210 @@
+//! The load: workers that ask the generator for operations, send them, and record what happened.
+//!
+//! Workers are tokio tasks, one a client. The lock around the generator also orders the recording, so that
+//! the generator sees events in exactly the order of the history. A worker has one operation open at a time;
+//! after an `info` it goes on under a new process number, and keeps its session (`client`).
+//!
+//! A worker never sends an operation twice, and never takes back a line that was recorded.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use growler_checker::history::{Event, EventType, Process};
+use growler_results::history::Recorder;
+use growler_workloads::dynamodb::Client;
+use growler_workloads::workload::{BACK_OFF, Completion, Context, Generator, Invocation, Next, Workload};
+use parking_lot::Mutex;
+use tokio::sync::{Notify, watch};
+
+use super::arrivals::Arrivals;
+use super::clock::RunClock;
+
+/// What the workers should be doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Send operations.
+    Go,
+    /// End the operation in hand, and wait.
+    Hold,
+    /// End the operation in hand, and leave.
+    Stop,
+}
+
+/// Completions so far.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) ok: AtomicU64,
+    pub(crate) fail: AtomicU64,
+    pub(crate) info: AtomicU64,
+    /// Operations that are open right now.
+    pub(crate) open: AtomicU64,
+}
+
+/// What all workers share.
+pub(crate) struct Load {
+    generator: Mutex<Box<dyn Generator>>,
+    workload: Arc<dyn Workload>,
+    recorder: Recorder,
+    clock: RunClock,
+    nodes: Vec<String>,
+    concurrency: u64,
+    arrivals: Option<Mutex<Arrivals>>,
+    mode: watch::Receiver<Mode>,
+    completed: Notify,
+    pub(crate) counters: Counters,
+}
+
+impl Load {
+    pub(crate) fn new(
+        workload: Arc<dyn Workload>,
+        recorder: Recorder,
+        clock: RunClock,
+        nodes: Vec<String>,
+        concurrency: usize,
+        arrivals: Option<Arrivals>,
+        mode: watch::Receiver<Mode>,
+    ) -> Self {
+        Self {
+            generator: Mutex::new(workload.generator()),
+            workload,
+            recorder,
+            clock,
+            nodes,
+            concurrency: concurrency as u64,
+            arrivals: arrivals.map(Mutex::new),
+            mode,
+            completed: Notify::new(),
+            counters: Counters::default(),
+        }
+    }
+
+    /// From now on only final reads come, as fast as the workers can send them.
+    pub(crate) fn begin_final_reads(&self) {
+        if let Some(arrivals) = &self.arrivals {
+            arrivals.lock().end();
+        }
+        self.generator.lock().finish();
+    }
+
+    /// One worker, until the generator is done or the mode says stop.
+    pub(crate) async fn work(&self, client: u64, dynamodb: Client) {
+        let home = usize::try_from(client).unwrap_or(0) % self.nodes.len().max(1);
+        let mut mode = self.mode.clone();
+        let mut process = client;
+        loop {
+            match mode.wait_for(|m| *m != Mode::Hold).await.map(|m| *m) {
+                Ok(Mode::Go | Mode::Hold) => (),
+                Ok(Mode::Stop) | Err(_) => return,
+            }
+            let intended = match self.next_arrival(&mut mode).await {
+                Arrival::Now => None,
+                Arrival::At(ns) => Some(ns),
+                Arrival::ModeChanged => continue,
+            };
+            match self.begin(client, process, home, intended) {
+                Begun::Done => return,
+                Begun::Wait(longest) => {
+                    tokio::select! {
+                        biased;
+                        () = self.completed.notified() => (),
+                        _ = mode.changed() => (),
+                        () = tokio::time::sleep(longest) => (),
+                    }
+                }
+                Begun::Op(op, invoked) => {
+                    self.counters.open.fetch_add(1, Ordering::Relaxed);
+                    let completion = self.workload.invoke(&dynamodb, &op).await;
+                    self.counters.open.fetch_sub(1, Ordering::Relaxed);
+                    let served = completion.served();
+                    if self.end(invoked, completion) == EventType::Info {
+                        process += self.concurrency;
+                    }
+                    if !served {
+                        tokio::select! {
+                            biased;
+                            _ = mode.wait_for(|m| *m == Mode::Stop) => (),
+                            () = tokio::time::sleep(BACK_OFF) => (),
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes the next operation from the generator and records its invocation.
+    fn begin(&self, client: u64, process: u64, home: usize, intended: Option<u64>) -> Begun {
+        let context = Context { time: self.clock.elapsed(), client, nodes: self.nodes.len() };
+        let mut generator = self.generator.lock();
+        match generator.next(&context) {
+            Next::Done => Begun::Done,
+            Next::Wait(longest) => Begun::Wait(longest.max(Duration::from_millis(1))),
+            Next::Op(mut op) => {
+                let node = *op.node.get_or_insert(home);
+                let mut event =
+                    Event::new(Process::Client(process), EventType::Invoke, op.f, op.value.clone());
+                event.client = Some(client);
+                event.key.clone_from(&op.key);
+                event.consistency = op.consistency;
+                event.via = op.via.map(str::to_owned);
+                event.node = self.nodes.get(node).cloned();
+                event.intended = intended;
+                let recorded = self.recorder.record(event);
+                generator.update(&recorded);
+                Begun::Op(op, recorded)
+            }
+        }
+    }
+
+    /// Records how the operation ended.
+    fn end(&self, invoked: Event, completion: Completion) -> EventType {
+        let counter = match completion.kind {
+            EventType::Ok => &self.counters.ok,
+            EventType::Fail => &self.counters.fail,
+            EventType::Info | EventType::Invoke => &self.counters.info,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        let kind = completion.kind;
+        let event = Event {
+            kind,
+            value: completion.value,
+            observed: completion.observed,
+            error: completion.error,
+            partition: completion.partition,
+            intended: None,
+            ..invoked
+        };
+        let mut generator = self.generator.lock();
+        let recorded = self.recorder.record(event);
+        generator.update(&recorded);
+        drop(generator);
+        self.completed.notify_waiters();
+        kind
+    }
+
+    async fn next_arrival(&self, mode: &mut watch::Receiver<Mode>) -> Arrival {
+        let Some(arrivals) = &self.arrivals else { return Arrival::Now };
+        let Some(at) = arrivals.lock().take() else { return Arrival::Now };
+        let wait = at.saturating_sub(self.clock.elapsed());
+        tokio::select! {
+            biased;
+            _ = mode.wait_for(|m| *m != Mode::Go) => Arrival::ModeChanged,
+            () = tokio::time::sleep(wait) => Arrival::At(super::clock::nanoseconds(at)),
+        }
+    }
+}
+
+enum Begun {
+    Op(Invocation, Event),
+    Wait(Duration),
+    Done,
+}
+
+enum Arrival {
+    /// Closed loop: at once.
+    Now,
+    /// Open loop: it was due at this time.
+    At(u64),
+    /// The load was held or stopped before it was due.
+    ModeChanged,
+}

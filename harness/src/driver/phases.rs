@@ -1,0 +1,387 @@
+//! The phases of a run, one after the other, each of which an interruption can end.
+//!
+//! Whatever happens in one of them, the run goes on to the tear-down: what happened is noted
+//! ([`Notes`]) and judged at the end ([`super::verdict`]).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use growler_checker::history::{Event, EventType, Process};
+use growler_nemesis::cluster::NemesisEvent;
+use growler_nemesis::{Capabilities, Nemesis, NemesisReport, Plan, PlanError, PlanRequest};
+use growler_results::history::Recorder;
+use growler_results::run::RunFolder;
+use growler_results::test_file::{Phase, TestFile};
+use growler_results::verdict::Crash;
+use growler_workloads::dynamodb::{Client, ClientFactory};
+use growler_workloads::probe::Canary;
+use growler_workloads::workload::Workload;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::arrivals::Arrivals;
+use super::clock::{RunClock, nanoseconds};
+use super::interrupt::Interrupt;
+use super::load::{Load, Mode};
+use super::prepare::{ELECTION_TIMEOUT, Prepared};
+use super::progress::Progress;
+use super::recovery::Probes;
+use super::verdict::{self, Finished};
+use crate::cluster::System;
+use crate::error::{CommandError, Sort};
+
+/// How often the driver looks whether the run must end early.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How long final reads may take beyond the recovery deadline.
+const FINAL_READS: Duration = Duration::from_secs(60);
+/// How long removing tables may take.
+const TEAR_DOWN: Duration = Duration::from_secs(30);
+
+/// What happened in a run besides the history.
+#[derive(Debug, Default)]
+pub(crate) struct Notes {
+    /// What went wrong around the system under test: exit code 4.
+    pub(crate) environment: Vec<String>,
+    /// Things a person should know that are no failure.
+    pub(crate) warnings: Vec<String>,
+    /// Defects of growler that showed.
+    pub(crate) internal: Vec<String>,
+    /// The phase in which the user interrupted.
+    pub(crate) interrupted: Option<String>,
+    /// What the nemesis did.
+    pub(crate) plan: Option<Plan>,
+    /// Nodes that died unasked, or did not start again from their own data.
+    pub(crate) crashes: Vec<Crash>,
+}
+
+/// A run that has a folder and a clock.
+pub(crate) struct Run {
+    pub(crate) prepared: Prepared,
+    pub(crate) folder: RunFolder,
+    pub(crate) clock: RunClock,
+    pub(crate) recorder: Recorder,
+    pub(crate) interrupt: Interrupt,
+    pub(crate) progress: Progress,
+    pub(crate) test: TestFile,
+    pub(crate) notes: Notes,
+    /// What is done to the system; none before it has been set up.
+    pub(crate) workload: Option<Arc<dyn Workload>>,
+}
+
+/// Runs one test. An error is one that came before the run had a folder.
+pub(crate) async fn run(prepared: Prepared) -> Result<Finished, CommandError> {
+    let interrupt = Interrupt::install().environment()?;
+    let progress = Progress::new();
+    let started = jiff::Timestamp::now();
+    let clock = RunClock::start();
+    let folder = RunFolder::create(&prepared.options.out, &prepared.test_name(), started).environment()?;
+    let recorder = Recorder::create(&folder.history(), clock.as_function()).environment()?;
+    progress.say(&format!("run {}, seed {}", folder.path().display(), prepared.seed));
+    let test = super::describe::test_file(&prepared, started);
+    let notes = Notes::default();
+    let mut run = Run { prepared, folder, clock, recorder, interrupt, progress, test, notes, workload: None };
+    run.write_test_file();
+    run.with_system().await;
+    verdict::finish(run).await
+}
+
+impl Run {
+    /// Brings the system up, uses it, and takes it down.
+    async fn with_system(&mut self) {
+        let began = self.begin("set-up", "starting the system under test");
+        let system = tokio::select! {
+            system = super::system::start(&self.prepared, &self.folder) => system,
+            () = self.interrupt.wait() => return,
+        };
+        let system = match system {
+            Ok(system) => system,
+            Err(e) => return self.notes.environment.push(format!("{e:#}")),
+        };
+        self.test.system = system.describe();
+        self.test.nodes = system.nodes();
+        self.with_tables(&system, began).await;
+        let crashes = system.crashes(&self.clock);
+        self.notes.crashes.extend(crashes);
+        system.shut_down().await;
+    }
+
+    /// Makes the workload's tables, runs the load, and removes the tables.
+    async fn with_tables(&mut self, system: &System, began: u64) {
+        let clients = match super::system::clients(&self.prepared, system) {
+            Ok(clients) => clients,
+            Err(e) => return self.notes.environment.push(format!("{e:#}")),
+        };
+        let client = clients.client();
+        let shape = self.prepared.shape(&run_id(&self.folder));
+        let name = self.prepared.workload.name;
+        let mut workload = match growler_workloads::create(name, &shape) {
+            Ok(workload) => workload,
+            Err(e) => return self.notes.environment.push(e.to_string()),
+        };
+        let canary = Arc::new(Canary::new(&shape.table_prefix));
+        let nodes = system.nodes().len();
+        let set_up = async {
+            workload.set_up(&client).await?;
+            canary.set_up(&client).await?;
+            canary.discover(&client, nodes).await
+        };
+        let keys = tokio::select! {
+            keys = set_up => keys,
+            () = self.interrupt.wait() => Ok(Vec::new()),
+        };
+        let workload: Arc<dyn Workload> = Arc::from(workload);
+        self.workload = Some(Arc::clone(&workload));
+        match keys {
+            Err(e) => self.notes.environment.push(e.to_string()),
+            Ok(_) if self.interrupt.requested() => (),
+            Ok(keys) => {
+                self.end_phase("set-up", began);
+                let probes = Probes {
+                    canary: Arc::clone(&canary),
+                    clients: clients.clone(),
+                    keys,
+                    nodes: system.nodes(),
+                    clock: self.clock,
+                    deadline: self.prepared.options.recovery,
+                };
+                self.under_load(system, &workload, &clients, probes).await;
+            }
+        }
+        self.tear_down(workload.as_ref(), &canary, &client).await;
+    }
+
+    /// Warm-up, main phase with the nemesis, heal, recovery, final reads.
+    async fn under_load(
+        &mut self,
+        system: &System,
+        workload: &Arc<dyn Workload>,
+        clients: &ClientFactory,
+        probes: Probes,
+    ) {
+        let (mode, watched) = watch::channel(Mode::Go);
+        let load = Arc::new(self.new_load(system, workload, watched));
+        let mut workers = JoinSet::new();
+        for client in 0..self.prepared.options.concurrency as u64 {
+            let (load, dynamodb) = (Arc::clone(&load), clients.client());
+            workers.spawn(async move { load.work(client, dynamodb).await });
+        }
+        let warm_up_end = self.clock.elapsed() + self.prepared.warm_up;
+        let main_end = warm_up_end + self.prepared.options.time - self.prepared.warm_up;
+        let plan = match plan(&self.prepared, &system.nodes(), nanoseconds(warm_up_end)) {
+            Ok(plan) => plan,
+            Err(e) => return self.notes.environment.push(e.to_string()),
+        };
+        let (stop, stopped) = watch::channel(false);
+        let nemesis = self.new_nemesis(plan, system);
+        let faults = nemesis.in_force();
+        let (due, phase_end) = watch::channel(warm_up_end);
+        let display = self.progress.follow(Arc::clone(&load), self.clock, phase_end, faults.clone());
+        let measuring = probes.clone();
+        let interrupted = self.interrupt.clone();
+        let monitor = tokio::spawn(async move { measuring.monitor(faults, interrupted).await });
+
+        let began = self.begin("warm-up", "");
+        let mut going = self.until(warm_up_end, &load).await;
+        self.end_phase("warm-up", began);
+        let began = self.begin("main", "");
+        let _ = due.send(main_end);
+        let nemesis = tokio::spawn(nemesis.run(stopped));
+        if going {
+            going = self.until(main_end, &load).await;
+        }
+        let _ = mode.send(if going { Mode::Hold } else { Mode::Stop });
+        let _ = stop.send(true);
+        self.end_phase("main", began);
+
+        let began = self.begin("recovery", "healing");
+        let report = nemesis.await;
+        self.note_faults(report);
+        let recoveries = monitor.await.unwrap_or_default();
+        self.test.timings.recoveries = recoveries;
+        self.end_phase("recovery", began);
+        if going && !self.interrupt.requested() {
+            self.health_check(&probes).await;
+            let began = self.begin("final reads", "");
+            load.begin_final_reads();
+            let limit = self.clock.elapsed() + self.prepared.options.recovery + FINAL_READS;
+            let _ = due.send(limit);
+            let _ = mode.send(Mode::Go);
+            self.final_reads(&mut workers, limit).await;
+            self.end_phase("final reads", began);
+        }
+        let _ = mode.send(Mode::Stop);
+        self.join(&mut workers).await;
+        display.abort();
+    }
+
+    /// Lets the load run until then. False if the run must end early.
+    async fn until(&mut self, end: Duration, load: &Load) -> bool {
+        loop {
+            let left = end.saturating_sub(self.clock.elapsed());
+            if left.is_zero() {
+                return true;
+            }
+            tokio::select! {
+                () = self.interrupt.wait() => return false,
+                () = tokio::time::sleep(left.min(LOOK_EVERY)) => (),
+            }
+            if let Some(failure) = self.recorder.failure() {
+                self.notes.environment.push(failure.to_string());
+                return false;
+            }
+            if load.caps_reached() {
+                self.progress.say("a cap on requests or cost is reached: the load ends here");
+                return true;
+            }
+        }
+    }
+
+    fn new_load(&self, system: &System, workload: &Arc<dyn Workload>, mode: watch::Receiver<Mode>) -> Load {
+        let options = &self.prepared.options;
+        let seed = self.prepared.seeds.stream("arrivals");
+        let arrivals = options.rate.map(|rate| Arrivals::new(seed, rate, self.clock.elapsed()));
+        Load::new(
+            Arc::clone(workload),
+            self.recorder.clone(),
+            self.clock,
+            system.nodes(),
+            options.concurrency,
+            arrivals,
+            mode,
+        )
+    }
+
+    fn new_nemesis(&self, plan: Plan, system: &System) -> Nemesis {
+        let recorder = self.recorder.clone();
+        let sink = move |event: NemesisEvent| {
+            recorder.record(Event::new(Process::Nemesis, EventType::Info, event.f, event.value));
+        };
+        Nemesis::new(plan, system.cluster(), self.clock.as_function(), Arc::new(sink))
+    }
+
+    fn note_faults(&mut self, report: Result<NemesisReport, tokio::task::JoinError>) {
+        match report {
+            Ok(report) => {
+                let errors = report.heal_errors.iter().map(|e| format!("a fault could not be undone: {e}"));
+                self.notes.environment.extend(errors);
+                let at_ns = self.clock.now_ns();
+                let crash = |e: growler_nemesis::cluster::ClusterError| Crash {
+                    node: e.node,
+                    at_ns,
+                    reason: e.reason,
+                };
+                self.notes.crashes.extend(report.crashed.into_iter().map(crash));
+                self.notes.plan = Some(report.plan);
+            }
+            Err(e) => self.notes.internal.push(format!("the nemesis failed: {e}")),
+        }
+    }
+
+    /// Without a fault there was no heal and no recovery: is the system still there at all?
+    async fn health_check(&mut self, probes: &Probes) {
+        if !self.test.timings.recoveries.is_empty() {
+            return;
+        }
+        let interrupt = self.interrupt.clone();
+        let check = probes.measure(self.clock.now_ns(), async move { interrupt.wait().await }).await;
+        if !check.missed() {
+            return;
+        }
+        if self.prepared.options.endpoint.is_empty() {
+            self.test.timings.recoveries.push(check);
+        } else {
+            let gone = check.per.iter().filter(|p| p.acked_ns.is_none());
+            let mut names: Vec<_> = gone.map(|p| p.node.clone()).collect();
+            names.dedup();
+            let names = names.join(", ");
+            self.notes
+                .environment
+                .push(format!("the endpoint went away: no write was acknowledged by {names}"));
+        }
+    }
+
+    async fn final_reads(&mut self, workers: &mut JoinSet<()>, limit: Duration) {
+        let left = limit.saturating_sub(self.clock.elapsed());
+        tokio::select! {
+            () = drain(workers) => (),
+            () = self.interrupt.wait() => (),
+            () = tokio::time::sleep(left) => {
+                self.notes.warnings.push(format!("final reads were not over within {left:?}"));
+            }
+        }
+    }
+
+    /// Waits for the operations in hand, which their own deadlines end; not if the user insists.
+    async fn join(&mut self, workers: &mut JoinSet<()>) {
+        tokio::select! {
+            () = drain(workers) => (),
+            () = self.interrupt.wait_insisted() => workers.abort_all(),
+        }
+    }
+
+    /// Removes the tables.
+    async fn tear_down(&mut self, workload: &dyn Workload, canary: &Canary, client: &Client) {
+        let began = self.begin("tear-down", "removing tables");
+        // The bundled store's tables go with its processes.
+        if !self.prepared.options.endpoint.is_empty() {
+            let removal = async {
+                let tables = workload.tear_down(client).await;
+                let canaries = canary.tear_down(client).await;
+                tables.and(canaries)
+            };
+            let failure = tokio::select! {
+                removed = removal => removed.err().map(|e| e.to_string()),
+                () = self.interrupt.wait_insisted() => Some("interrupted twice".to_owned()),
+                () = tokio::time::sleep(TEAR_DOWN) => Some(format!("no answer within {TEAR_DOWN:?}")),
+            };
+            if let Some(why) = failure {
+                self.notes.environment.push(format!("tables may be left behind: {why}"));
+            }
+        }
+        self.end_phase("tear-down", began);
+    }
+
+    fn begin(&self, phase: &'static str, detail: &str) -> u64 {
+        self.progress.phase(phase, detail);
+        self.clock.now_ns()
+    }
+
+    fn end_phase(&mut self, name: &str, start_ns: u64) {
+        let end_ns = self.clock.now_ns();
+        if self.interrupt.requested() && self.notes.interrupted.is_none() {
+            self.notes.interrupted = Some(name.to_owned());
+        }
+        self.test.timings.phases.push(Phase { name: name.to_owned(), start_ns, end_ns });
+    }
+
+    fn write_test_file(&mut self) {
+        if let Err(e) = self.folder.write_json(&self.folder.test_json(), &self.test) {
+            self.notes.environment.push(e.to_string());
+        }
+    }
+}
+
+/// The fault plan of a run whose main phase begins at `main_start_ns`.
+pub(crate) fn plan(prepared: &Prepared, nodes: &[String], main_start_ns: u64) -> Result<Plan, PlanError> {
+    let main = nanoseconds(prepared.options.time - prepared.warm_up);
+    let bundled = prepared.options.endpoint.is_empty();
+    Plan::random(&PlanRequest {
+        seed: prepared.seeds.stream("nemesis"),
+        kinds: prepared.faults.clone(),
+        nodes: nodes.to_vec(),
+        window: [main_start_ns, main_start_ns + main],
+        min_window_ns: nanoseconds(ELECTION_TIMEOUT * 3),
+        cover: 0.4,
+        can: Capabilities { roles: bundled, peer_links: bundled },
+    })
+}
+
+/// The run's id: its folder's name, as far as a table's name may hold it.
+fn run_id(folder: &RunFolder) -> String {
+    let name = folder.path().file_name().unwrap_or_default().to_string_lossy();
+    name.chars().filter(char::is_ascii_alphanumeric).collect()
+}
+
+async fn drain(tasks: &mut JoinSet<()>) {
+    while tasks.join_next().await.is_some() {}
+}

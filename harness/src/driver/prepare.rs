@@ -1,0 +1,218 @@
+//! Checks the options against one another before anything is started, so that a mistake on the command line
+//! costs no time and leaves nothing behind.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, bail};
+use growler_workloads::workload::{Description, Shape};
+
+use super::seeds::{Seeds, any_seed};
+use crate::cli::TestOptions;
+use crate::cluster::is_loopback;
+use crate::error::{CommandError, Sort};
+
+/// A fault's window lasts at least three of these (contract, section 1).
+pub(crate) const ELECTION_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// Options that fit together.
+#[derive(Debug, Clone)]
+pub(crate) struct Prepared {
+    pub(crate) options: TestOptions,
+    pub(crate) workload: &'static Description,
+    pub(crate) seed: u64,
+    pub(crate) seeds: Seeds,
+    pub(crate) faults: Vec<String>,
+    pub(crate) promise: String,
+    pub(crate) settings: BTreeMap<String, String>,
+    pub(crate) warm_up: Duration,
+}
+
+impl Prepared {
+    /// The name of the test: the first level of the folder of runs.
+    pub(crate) fn test_name(&self) -> String {
+        let system = if self.options.endpoint.is_empty() { self.options.store.as_str() } else { "endpoint" };
+        match &self.options.bug {
+            Some(bug) => format!("{system}-{}-{bug}", self.workload.name),
+            None => format!("{system}-{}", self.workload.name),
+        }
+    }
+
+    /// The shape of the load. The tables' prefix carries the run's id.
+    pub(crate) fn shape(&self, run_id: &str) -> Shape {
+        Shape {
+            keys: self.options.keys,
+            popularity: self.options.key_popularity.0,
+            ops_per_key: self.options.ops_per_key,
+            concurrency: self.options.concurrency,
+            seed: self.seeds.stream("generator"),
+            table_prefix: format!("growler-{run_id}-"),
+        }
+    }
+}
+
+/// Checks the options, and fills in those that follow from others.
+pub(crate) fn prepare(options: &TestOptions) -> Result<Prepared, CommandError> {
+    check_numbers(options).usage()?;
+    check_endpoints(options).usage()?;
+    let workload = find_workload(options).usage()?;
+    let faults = find_faults(options).usage()?;
+    let settings = find_settings(options).usage()?;
+    check_names(options).usage()?;
+    let promise = find_promise(options, workload, &settings).usage()?;
+    let seed = options.seed.unwrap_or_else(any_seed);
+    let warm_up = (options.time / 10).min(Duration::from_secs(2));
+    let prepared = Prepared {
+        options: options.clone(),
+        workload,
+        seed,
+        seeds: Seeds::new(seed),
+        faults,
+        promise,
+        settings,
+        warm_up,
+    };
+    // A plan that cannot be made for this length is the user's mistake: say so before anything starts.
+    super::phases::plan(&prepared, &node_names(options), 0).usage()?;
+    Ok(prepared)
+}
+
+/// `n1`, `n2`, …
+pub(crate) fn node_names(options: &TestOptions) -> Vec<String> {
+    let n = if options.endpoint.is_empty() { options.nodes } else { options.endpoint.len() };
+    (1..=n).map(|i| format!("n{i}")).collect()
+}
+
+fn check_numbers(options: &TestOptions) -> anyhow::Result<()> {
+    if options.concurrency == 0 {
+        bail!("--concurrency 0: at least one client is needed");
+    }
+    if options.keys == 0 {
+        bail!("--keys 0: at least one key is needed");
+    }
+    if options.ops_per_key == 0 {
+        bail!("--ops-per-key 0: a key must live for at least one operation");
+    }
+    if options.endpoint.is_empty() && options.nodes == 0 {
+        bail!("--nodes 0: at least one node is needed");
+    }
+    if let Some(rate) = options.rate
+        && !(rate.is_finite() && rate > 0.0)
+    {
+        bail!("--rate {rate}: write a number of operations a second above 0");
+    }
+    if options.time < Duration::from_secs(1) {
+        bail!("--time {:?}: a run of less than a second shows nothing", options.time);
+    }
+    if options.timeout.is_zero() {
+        bail!("--timeout 0: a client must wait for an answer");
+    }
+    Ok(())
+}
+
+fn check_endpoints(options: &TestOptions) -> anyhow::Result<()> {
+    for url in &options.endpoint {
+        if !is_loopback(url)? && !options.allow_remote {
+            bail!(
+                "--endpoint {url} is not on this machine: a test writes to it, and may cost money; add \
+                 --allow-remote if you mean it"
+            );
+        }
+    }
+    if let Some(file) = &options.cacert {
+        std::fs::File::open(file).with_context(|| format!("--cacert {}", file.display()))?;
+    }
+    Ok(())
+}
+
+fn find_workload(options: &TestOptions) -> anyhow::Result<&'static Description> {
+    let all = growler_workloads::workloads();
+    let found = all.iter().find(|w| w.name == options.workload).ok_or_else(|| {
+        let names = all.iter().map(|w| w.name).collect::<Vec<_>>().join(", ");
+        anyhow!("there is no workload `{}`; there are: {names}", options.workload)
+    })?;
+    if options.endpoint.is_empty() && !found.stores.contains(&options.store.as_str()) {
+        bail!(
+            "the bundled {} store cannot run the {} workload, which needs {}; test an endpoint that has them \
+             with --endpoint URL",
+            options.store,
+            found.name,
+            found.needs.join(", ")
+        );
+    }
+    Ok(found)
+}
+
+fn find_faults(options: &TestOptions) -> anyhow::Result<Vec<String>> {
+    let catalogue = growler_nemesis::faults();
+    let default: &[&str] = if options.endpoint.is_empty() { &growler_nemesis::DEFAULT_FAULTS } else { &[] };
+    if options.faults.is_empty() {
+        return Ok(default.iter().map(|f| (*f).to_owned()).collect());
+    }
+    if options.faults.iter().any(|f| f == "none") {
+        if options.faults.len() > 1 {
+            bail!("--faults none goes with no other kind");
+        }
+        return Ok(Vec::new());
+    }
+    let mut kinds = Vec::new();
+    for kind in &options.faults {
+        if !catalogue.iter().any(|f| f.name == kind) {
+            let names = catalogue.iter().map(|f| f.name).collect::<Vec<_>>().join(", ");
+            bail!("there is no fault `{kind}`; there are: {names}, and none");
+        }
+        if !kinds.contains(kind) {
+            kinds.push(kind.clone());
+        }
+    }
+    Ok(kinds)
+}
+
+fn find_settings(options: &TestOptions) -> anyhow::Result<BTreeMap<String, String>> {
+    if !options.endpoint.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    if options.store != "leader" {
+        bail!("there is no store `{}`; there is: leader", options.store);
+    }
+    let settings: BTreeMap<_, _> = options.set.iter().cloned().collect();
+    growler_store::node::check_settings(&settings)?;
+    if let Some(bug) = &options.bug {
+        let bugs = growler_store::bugs::catalogue();
+        if !bugs.iter().any(|b| b.name == bug) {
+            let names = bugs.iter().map(|b| b.name).collect::<Vec<_>>().join(", ");
+            bail!("there is no bug `{bug}`; there are: {names}");
+        }
+    }
+    Ok(settings)
+}
+
+fn check_names(options: &TestOptions) -> anyhow::Result<()> {
+    let known = growler_checker::anomaly::catalogue();
+    for (option, names) in [("--allow", &options.allow), ("--expect", &options.expect)] {
+        if let Some(unknown) = names.iter().find(|n| !known.iter().any(|a| a.name == n.as_str())) {
+            bail!("{option} {unknown}: there is no such anomaly; see `growler list anomalies`");
+        }
+    }
+    Ok(())
+}
+
+fn find_promise(
+    options: &TestOptions,
+    workload: &Description,
+    settings: &BTreeMap<String, String>,
+) -> anyhow::Result<String> {
+    let store = options.endpoint.is_empty().then_some(options.store.as_str());
+    let promise = match &options.promise {
+        Some(name) => name.clone(),
+        None => growler_workloads::promises::default_promise(store, workload.name, settings).to_owned(),
+    };
+    if !workload.promises.contains(&promise.as_str()) {
+        bail!(
+            "the {} workload cannot be held to `{promise}`; it can be held to: {}",
+            workload.name,
+            workload.promises.join(", ")
+        );
+    }
+    Ok(promise)
+}

@@ -1,0 +1,119 @@
+//! Recovery as a check: how long after a heal until every partition acknowledges a write through every node.
+//!
+//! Whenever the last fault in force is healed, one probe a (node, partition) writes a canary item until it
+//! is acknowledged. Another fault cuts the measurement short, unless it is already over. The measurement
+//! after the last heal of the run is never cut short: when the deadline passes before every probe has been
+//! answered, the system has *not recovered*.
+//!
+//! The canary items live in a table of their own and are no part of the history.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use growler_nemesis::ActiveFault;
+use growler_results::test_file::{PartRecovery, Recovery};
+use growler_workloads::dynamodb::ClientFactory;
+use growler_workloads::probe::Canary;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::clock::{RunClock, nanoseconds};
+use super::interrupt::Interrupt;
+
+/// Pause between two writes of a probe that was not acknowledged.
+const RETRY: Duration = Duration::from_millis(50);
+
+/// One canary key for each partition that the system told of.
+#[derive(Debug, Clone)]
+pub(crate) struct Probes {
+    pub(crate) canary: Arc<Canary>,
+    pub(crate) clients: ClientFactory,
+    /// (key, partition)
+    pub(crate) keys: Vec<(String, String)>,
+    pub(crate) nodes: Vec<String>,
+    pub(crate) clock: RunClock,
+    pub(crate) deadline: Duration,
+}
+
+impl Probes {
+    /// Measures a recovery after every heal that leaves no fault in force, until the nemesis is gone and the
+    /// last measurement is over.
+    pub(crate) async fn monitor(
+        self,
+        mut faults: watch::Receiver<Vec<ActiveFault>>,
+        interrupt: Interrupt,
+    ) -> Vec<Recovery> {
+        let mut recoveries = Vec::new();
+        loop {
+            if faults.wait_for(|f| !f.is_empty()).await.is_err() {
+                return recoveries;
+            }
+            if faults.wait_for(Vec::is_empty).await.is_err() && !faults.borrow().is_empty() {
+                return recoveries;
+            }
+            let healed_ns = self.clock.now_ns();
+            let mut next = faults.clone();
+            let cut_short = async {
+                tokio::select! {
+                    biased;
+                    () = interrupt.wait() => (),
+                    fault = next.wait_for(|f| !f.is_empty()) => {
+                        if fault.is_err() {
+                            // The nemesis is gone: nothing but the user cuts this one short.
+                            interrupt.wait().await;
+                        }
+                    }
+                }
+            };
+            recoveries.push(self.measure(healed_ns, cut_short).await);
+        }
+    }
+
+    /// Measures one recovery from `healed_ns` on, until everything has been acknowledged, the deadline has
+    /// passed, or `cut_short` ends.
+    pub(crate) async fn measure(&self, healed_ns: u64, cut_short: impl Future<Output = ()>) -> Recovery {
+        let deadline_ns = healed_ns.saturating_add(nanoseconds(self.deadline));
+        let mut pending = JoinSet::new();
+        let mut per = Vec::new();
+        for (node, name) in self.nodes.iter().enumerate() {
+            for (key, partition) in &self.keys {
+                let slot = per.len();
+                per.push(PartRecovery { node: name.clone(), partition: partition.clone(), acked_ns: None });
+                let probe = self.clone();
+                let key = key.clone();
+                pending.spawn(async move { (slot, probe.until_acknowledged(node, &key).await) });
+            }
+        }
+        tokio::pin!(cut_short);
+        let left = Duration::from_nanos(deadline_ns.saturating_sub(self.clock.now_ns()));
+        let deadline = tokio::time::sleep(left);
+        tokio::pin!(deadline);
+        let mut interrupted = false;
+        loop {
+            tokio::select! {
+                biased;
+                done = pending.join_next() => match done {
+                    Some(Ok((slot, acked_ns))) => per[slot].acked_ns = Some(acked_ns),
+                    Some(Err(_)) => (),
+                    None => break,
+                },
+                () = &mut cut_short => { interrupted = true; break; }
+                () = &mut deadline => break,
+            }
+        }
+        let recovered_ns =
+            per.iter().map(|a| a.acked_ns).collect::<Option<Vec<_>>>().and_then(|all| all.into_iter().max());
+        let cut_short_ns = (interrupted && recovered_ns.is_none()).then(|| self.clock.now_ns());
+        Recovery { healed_ns, deadline_ns, recovered_ns, cut_short_ns, per }
+    }
+
+    async fn until_acknowledged(&self, node: usize, key: &str) -> u64 {
+        let client = self.clients.client();
+        loop {
+            if self.canary.write(&client, node, key).await.is_ok() {
+                return self.clock.now_ns();
+            }
+            tokio::time::sleep(RETRY).await;
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! From the options to a system under test that is up, and to the clients that reach it.
+
+use anyhow::Context;
+use growler_results::run::RunFolder;
+use growler_workloads::dynamodb::{Caps, ClientConfig, ClientFactory, Credentials};
+
+use super::prepare::{Prepared, node_names};
+use crate::cluster::{Bundled, BundledOptions, Endpoints, EndpointsOptions, System};
+
+/// Starts the bundled store, or puts proxies before the endpoints.
+pub(crate) async fn start(prepared: &Prepared, folder: &RunFolder) -> anyhow::Result<System> {
+    let options = &prepared.options;
+    if !options.endpoint.is_empty() {
+        let endpoints = Endpoints::connect(EndpointsOptions {
+            urls: options.endpoint.clone(),
+            proxied: !prepared.faults.is_empty(),
+        })
+        .await?;
+        return Ok(System::Endpoints(endpoints));
+    }
+    let bundled = Bundled::start(BundledOptions {
+        nodes: node_names(options),
+        client_ports: Vec::new(),
+        data: None,
+        logs: folder.path().join("nodes"),
+        settings: prepared.settings.clone(),
+        bug: options.bug.clone(),
+        seed: prepared.seeds.stream("store"),
+        under_test: true,
+    })
+    .await?;
+    Ok(System::Bundled(bundled))
+}
+
+/// The clients' factory for this system.
+pub(crate) fn clients(prepared: &Prepared, system: &System) -> anyhow::Result<ClientFactory> {
+    let options = &prepared.options;
+    let endpoints = system.endpoints();
+    let identity = Credentials::resolve(&endpoints).context("no credentials")?;
+    let config = ClientConfig {
+        endpoints,
+        credentials: identity.credentials,
+        region: identity.region,
+        timeout: options.timeout,
+        cacert: options.cacert.clone(),
+        caps: Caps {
+            max_requests: options.max_requests,
+            max_write_units: options.max_write_units,
+            max_read_units: options.max_read_units,
+        },
+    };
+    Ok(ClientFactory::new(config)?)
+}

@@ -1,0 +1,170 @@
+//! The end of a run: the history is read back, checked and judged, and everything is written down.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use growler_checker::history::{Event, EventType, Process};
+use growler_checker::verdict::{Budget, CheckResult, Validity};
+use growler_nemesis::{Outcome, Plan};
+use growler_results::verdict::{
+    Coverage, Expectations, FaultCoverage, Judgement, OpCounts, RecoveryMiss, Results, Verdict,
+};
+
+use super::phases::Run;
+use crate::error::{CommandError, Sort};
+
+/// What a run came to.
+pub(crate) struct Finished {
+    /// The verdict and all that led to it.
+    pub(crate) results: Results,
+    /// The run's folder.
+    pub(crate) folder: PathBuf,
+}
+
+/// Checks, judges and reports.
+pub(crate) async fn finish(mut run: Run) -> Result<Finished, CommandError> {
+    run.progress.phase("check", "");
+    let mut judgement = Judgement::default();
+    if let Err(e) = run.recorder.finish() {
+        push_once(&mut run.notes.environment, e.to_string());
+    }
+    if let Some(plan) = &run.notes.plan
+        && let Err(e) = run.folder.write_json(&run.folder.plan_json(), plan)
+    {
+        push_once(&mut run.notes.environment, e.to_string());
+    }
+    let history = growler_results::history::read_history(&run.folder.history());
+    let events = match history {
+        Ok(history) => history.events,
+        Err(e) => {
+            run.notes.internal.push(format!("the recorded history cannot be read back: {e}"));
+            Vec::new()
+        }
+    };
+    judgement.checks = check(&run, &events).await;
+    judgement.coverage = Some(coverage(&run, &events));
+    judgement.not_recovered = misses(&run);
+    judgement.crashed = run.notes.crashes.clone();
+    judgement.expectations = Expectations {
+        allow: run.prepared.options.allow.clone(),
+        expect: run.prepared.options.expect.clone(),
+    };
+    judgement.environment = std::mem::take(&mut run.notes.environment);
+    judgement.internal = std::mem::take(&mut run.notes.internal);
+    let interrupted = run.interrupt.requested().then(|| "check".to_owned());
+    judgement.interrupted = run.notes.interrupted.take().or(interrupted);
+    let mut results = Results::new(&judgement, &growler_checker::anomaly::admits, OpCounts::of(&events))
+        .of_run(run.folder.path().display().to_string(), run.prepared.seed);
+    write_down(&mut run, &mut results);
+    run.progress.finish();
+    for warning in &run.notes.warnings {
+        eprintln!("growler: warning: {warning}");
+    }
+    Ok(Finished { results, folder: run.folder.path().to_owned() })
+}
+
+fn push_once(sentences: &mut Vec<String>, sentence: String) {
+    if !sentences.contains(&sentence) {
+        sentences.push(sentence);
+    }
+}
+
+/// Runs the checks away from the runtime's own threads. A user who insists gets *unknown* instead.
+async fn check(run: &Run, events: &[Event]) -> BTreeMap<String, CheckResult> {
+    let Some(workload) = &run.workload else { return BTreeMap::new() };
+    let checks = workload.checks(&run.prepared.promise);
+    let model = run.prepared.workload.model;
+    let events = events.to_vec();
+    let names: Vec<_> = checks.iter().map(|c| c.name().to_owned()).collect();
+    let work = tokio::task::spawn_blocking(move || {
+        let budget = Budget::default();
+        checks.iter().map(|c| (c.name().to_owned(), c.check(&events, &budget))).collect()
+    });
+    let unknown =
+        |why: String| names.iter().map(|n| (n.clone(), undecided(&why))).collect::<BTreeMap<_, _>>();
+    tokio::select! {
+        done = work => done.unwrap_or_else(|e| unknown(format!("the check of the {model} model failed: {e}"))),
+        () = run.interrupt.wait_insisted() => unknown("interrupted twice: not checked".to_owned()),
+    }
+}
+
+fn undecided(why: &str) -> CheckResult {
+    CheckResult {
+        valid: Validity::Unknown,
+        anomalies: Vec::new(),
+        unknown: vec![why.to_owned()],
+        stats: BTreeMap::new(),
+    }
+}
+
+/// What the run covered, against what it had to.
+fn coverage(run: &Run, events: &[Event]) -> Coverage {
+    let of_clients = || events.iter().filter(|e| e.process != Process::Nemesis);
+    let ok = || of_clients().filter(|e| e.kind == EventType::Ok);
+    let functions = run.workload.as_ref().map_or(&[][..], |w| w.functions());
+    let never_ok = functions.iter().filter(|f| !ok().any(|e| e.f == **f)).map(|f| (*f).to_owned());
+    let invocations: Vec<u64> =
+        of_clients().filter(|e| e.kind == EventType::Invoke).map(|e| e.time).collect();
+    let mut faults: BTreeMap<String, FaultCoverage> =
+        run.prepared.faults.iter().map(|f| (f.clone(), FaultCoverage::default())).collect();
+    for (kind, [start, end]) in run.notes.plan.iter().flat_map(installed) {
+        let entry = faults.entry(kind).or_default();
+        entry.installed += 1;
+        let from = invocations.partition_point(|t| *t < start);
+        let to = invocations.partition_point(|t| *t <= end);
+        entry.invoked += to.saturating_sub(from) as u64;
+    }
+    Coverage {
+        ok: ok().count() as u64,
+        min_ok: run.prepared.options.min_ok,
+        never_ok: never_ok.collect(),
+        faults,
+        sensitivity: None,
+    }
+}
+
+/// The windows in which a fault took effect.
+fn installed(plan: &Plan) -> impl Iterator<Item = (String, [u64; 2])> {
+    plan.faults
+        .iter()
+        .filter(|f| f.outcome == Some(Outcome::Installed))
+        .filter_map(|f| f.actual.map(|window| (f.fault.clone(), window)))
+}
+
+/// Parts of the system that did not serve again in time.
+fn misses(run: &Run) -> Vec<RecoveryMiss> {
+    let mut misses = Vec::new();
+    for recovery in run.test.timings.recoveries.iter().filter(|r| r.missed()) {
+        for part in &recovery.per {
+            if part.acked_ns.is_none_or(|at| at > recovery.deadline_ns) {
+                misses.push(RecoveryMiss {
+                    healed_ns: recovery.healed_ns,
+                    allowed_ns: recovery.deadline_ns - recovery.healed_ns,
+                    node: part.node.clone(),
+                    partition: part.partition.clone(),
+                    recovered_ns: part.acked_ns,
+                });
+            }
+        }
+    }
+    misses
+}
+
+/// Writes every file of the run's folder. A finding stands, whatever the disk says; a pass that cannot be
+/// kept is no pass.
+fn write_down(run: &mut Run, results: &mut Results) {
+    run.progress.phase("report", "");
+    let folder = &run.folder;
+    let step_summary = std::env::var_os("GITHUB_STEP_SUMMARY").map(PathBuf::from);
+    let written = [
+        folder.write_json(&folder.test_json(), &run.test).map_err(|e| e.to_string()),
+        folder.write_json(&folder.results_json(), results).map_err(|e| e.to_string()),
+        growler_results::junit::write(folder).map_err(|e| e.to_string()),
+        growler_results::summary::write(folder, step_summary.as_deref()).map_err(|e| e.to_string()),
+        growler_results::report::build(folder).map(|_| ()).map_err(|e| e.to_string()),
+    ];
+    for why in written.into_iter().filter_map(Result::err) {
+        results.verdict = results.verdict.combine(Verdict::Environment);
+        push_once(&mut results.reasons, why);
+    }
+}
