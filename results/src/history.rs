@@ -9,6 +9,8 @@ mod writer;
 
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+
 pub use reader::{History, ReadError, read_history};
 pub use writer::{RecordError, Recorder, Written};
 
@@ -21,7 +23,7 @@ pub(crate) fn find_in(folder: &Path) -> Option<PathBuf> {
 }
 
 /// A format of histories, for `growler list formats`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Format {
     /// Its name, as `--format` takes it.
     pub name: &'static str,
@@ -34,7 +36,12 @@ pub struct Format {
 }
 
 /// The formats that growler knows.
-pub const FORMATS: [Format; 2] = [
+#[must_use]
+pub fn formats() -> &'static [Format] {
+    &FORMATS
+}
+
+const FORMATS: [Format; 2] = [
     Format {
         name: "jsonl",
         about: "growler's own: JSON Lines, one event a line, lines in real-time order",

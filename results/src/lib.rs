@@ -22,3 +22,8 @@ pub mod summary;
 pub mod test_file;
 pub mod verdict;
 mod words;
+
+pub use history::{Recorder, read_history};
+pub use run::RunFolder;
+pub use test_file::TestFile;
+pub use verdict::{Judgement, Results, Verdict, judge};

@@ -35,8 +35,9 @@ pub struct FaultEntry {
     /// it was still in force when the run ended.
     #[serde(default)]
     pub actual: Option<(u64, Option<u64>)>,
-    /// What became of it.
-    pub outcome: FaultOutcome,
+    /// What became of it; absent until the run is over.
+    #[serde(default)]
+    pub outcome: Option<FaultOutcome>,
     /// Why it was skipped, or is indeterminate.
     #[serde(default)]
     pub reason: Option<String>,
@@ -74,7 +75,7 @@ impl FaultEntry {
     /// the end of one that was never healed.
     #[must_use]
     pub fn window(&self, run_end_ns: u64) -> Option<(u64, u64)> {
-        if self.outcome == FaultOutcome::Skipped {
+        if self.outcome == Some(FaultOutcome::Skipped) {
             return None;
         }
         self.actual.map(|(start, end)| (start, end.unwrap_or(run_end_ns).max(start)))

@@ -4,6 +4,7 @@
 //! [`Verdict`] is the contract's table of exit codes. [`judge`] is the only place where a verdict is
 //! decided: a pure function of everything that bears on it. [`Results`] is the file that keeps it.
 
+mod coverage;
 mod judge;
 mod results;
 
@@ -11,7 +12,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use judge::{Coverage, Crash, Expectations, FaultCoverage, Judgement, RecoveryMiss, judge};
+pub use coverage::{Coverage, FaultCoverage};
+pub use judge::{Crash, Expectations, Judgement, RecoveryMiss, judge};
 pub use results::{OpCounts, Results};
 
 /// The verdicts, contract section 2.

@@ -80,10 +80,11 @@ fn read_lines(file: &Path, mut input: impl BufRead) -> Result<History, ReadError
             }
             Err(e) => return Err(refuse(format!("cannot read on: {e}"))),
         }
-        if line.iter().all(u8::is_ascii_whitespace) {
+        let text = line.trim_ascii_end();
+        if text.is_empty() {
             continue;
         }
-        match serde_json::from_slice::<Event>(&line) {
+        match serde_json::from_slice::<Event>(text) {
             Ok(event) => history.events.push(placed(event, history.events.last()).map_err(refuse)?),
             Err(e) if !e.is_data() && nothing_follows(&mut input) => {
                 history.warnings.push(dropped(number, "it is cut short: the writer was killed"));

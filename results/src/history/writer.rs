@@ -309,3 +309,62 @@ impl Drop for WriterThread {
         self.end();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicU64;
+
+    use growler_checker::history::{EventType, Process};
+    use serde_json::Value;
+
+    use super::*;
+
+    /// A disk with room for so many bytes.
+    #[derive(Clone)]
+    struct Disk {
+        bytes: Arc<Mutex<Vec<u8>>>,
+        room: usize,
+    }
+
+    impl Sink for Disk {
+        fn append(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let mut disk = self.bytes.lock().unwrap();
+            match bytes.len().min(self.room - disk.len()).min(1000) {
+                0 => Err(io::ErrorKind::StorageFull.into()),
+                n => disk.write(&bytes[..n]),
+            }
+        }
+        fn cut(&mut self, len: u64) -> io::Result<()> {
+            self.bytes.lock().unwrap().truncate(usize::try_from(len).unwrap());
+            Ok(())
+        }
+        fn sync(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_full_disk_shows_at_once_and_leaves_whole_lines() {
+        let disk = Disk { bytes: Arc::default(), room: 5_432 };
+        let clock = AtomicU64::new(0);
+        let clock = Box::new(move || clock.fetch_add(1, Ordering::Relaxed));
+        let recorder = Recorder::start(Path::new("history.jsonl"), Box::new(disk.clone()), clock).unwrap();
+        let mut recorded = 0u64;
+        while recorder.failure().is_none() {
+            let event = Event::new(Process::Client(0), EventType::Invoke, "read", Value::Null);
+            assert_eq!(recorder.record(event).index, recorded);
+            recorded += 1;
+        }
+        let failure = recorder.finish().unwrap_err();
+        assert!(failure.to_string().contains("free some space"), "{failure}");
+        let bytes = disk.bytes.lock().unwrap();
+        assert!(bytes.len() > 5_000 && bytes.ends_with(b"}\n"));
+        let events: Vec<Event> =
+            bytes.split(|&b| b == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();
+        assert!(events.iter().enumerate().all(|(i, e)| e.index == i as u64), "a prefix, without a hole");
+        assert_eq!(
+            recorder.shared.lock().written,
+            Written { events: events.len() as u64, bytes: bytes.len() as u64 }
+        );
+    }
+}

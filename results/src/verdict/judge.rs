@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use growler_checker::verdict::{Anomaly, CheckResult, Validity};
 use serde_json::Value;
 
-use super::Verdict;
+use super::{Coverage, Verdict};
 use crate::words::{join_and, seconds};
 
 /// The anomaly of a system that did not serve again in time.
@@ -91,30 +91,6 @@ pub struct Crash {
     pub at_ns: u64,
     /// What is known: the exit status, the last line of its log.
     pub reason: String,
-}
-
-/// What a run covered, against what it had to.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Coverage {
-    /// `ok` operations.
-    pub ok: u64,
-    /// `--min-ok`.
-    pub min_ok: u64,
-    /// Functions of the workload that were never `ok`.
-    pub never_ok: Vec<String>,
-    /// The kinds of fault asked for.
-    pub faults: BTreeMap<String, FaultCoverage>,
-    /// The measured sensitivity and its floor, where it was measured.
-    pub sensitivity: Option<(f64, f64)>,
-}
-
-/// How far one kind of fault was tried.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct FaultCoverage {
-    /// Windows in which it took effect, with evidence.
-    pub installed: u64,
-    /// Operations invoked during those windows.
-    pub invoked: u64,
 }
 
 impl Judgement {
@@ -245,4 +221,183 @@ fn gaps(coverage: &Coverage) -> Vec<String> {
         gaps.push(format!("the sensitivity is {measured:.2}, below --min-sensitivity {floor:.2}"));
     }
     gaps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verdict::FaultCoverage;
+
+    fn check(kinds: &[&str]) -> CheckResult {
+        let anomalies = kinds.iter().map(|kind| anomaly(kind, "it showed".to_owned())).collect();
+        accident_check(anomalies)
+    }
+
+    fn found(kinds: &[&str]) -> Judgement {
+        Judgement { checks: [("linearizable".to_owned(), check(kinds))].into(), ..Judgement::default() }
+    }
+
+    fn undecided(mut input: Judgement) -> Judgement {
+        let unknown = CheckResult {
+            valid: Validity::Unknown,
+            unknown: vec!["key k1: 9 steps were not enough".to_owned()],
+            ..check(&[])
+        };
+        input.checks.insert("sessions".to_owned(), unknown);
+        input
+    }
+
+    fn expecting(mut input: Judgement, allow: &[&str], expect: &[&str]) -> Judgement {
+        let owned = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect();
+        input.expectations = Expectations { allow: owned(allow), expect: owned(expect) };
+        input
+    }
+
+    fn covering(mut input: Judgement) -> Judgement {
+        let kill = FaultCoverage { installed: 2, invoked: 900 };
+        let faults = [("kill".to_owned(), kill)].into();
+        input.coverage = Some(Coverage { ok: 900, min_ok: 500, faults, ..Coverage::default() });
+        input
+    }
+
+    /// `nonlinearizable` is the parent of `stale-read`.
+    fn verdict(input: &Judgement) -> (Verdict, Vec<String>) {
+        judge(input, &|parent, child| parent == "nonlinearizable" && child == "stale-read")
+    }
+
+    #[test]
+    fn nothing_found_is_a_pass_without_reasons() {
+        assert_eq!(verdict(&found(&[])), (Verdict::Pass, vec![]));
+        assert_eq!(verdict(&covering(found(&[]))), (Verdict::Pass, vec![]));
+    }
+
+    #[test]
+    fn an_anomaly_is_a_violation_told_once_a_name() {
+        let (verdict, reasons) = verdict(&found(&["stale-read", "stale-read", "lost-write"]));
+        assert_eq!(verdict, Verdict::Violation);
+        assert_eq!(reasons, ["stale-read: it showed (and 1 more)", "lost-write: it showed"]);
+    }
+
+    #[test]
+    fn a_failed_check_without_an_anomaly_is_a_violation() {
+        let mut input = found(&[]);
+        input.checks.insert("sessions".to_owned(), CheckResult { valid: Validity::Invalid, ..check(&[]) });
+        assert_eq!(verdict(&input), (Verdict::Violation, vec!["the check sessions failed".to_owned()]));
+    }
+
+    #[test]
+    fn an_allowed_anomaly_or_a_child_of_one_is_no_failure() {
+        assert_eq!(verdict(&expecting(found(&["stale-read"]), &["stale-read"], &[])).0, Verdict::Pass);
+        assert_eq!(verdict(&expecting(found(&["stale-read"]), &["nonlinearizable"], &[])).0, Verdict::Pass);
+        assert_eq!(verdict(&expecting(found(&["lost-write"]), &["stale-read"], &[])).0, Verdict::Violation);
+        let parent = found(&["nonlinearizable"]);
+        assert_eq!(verdict(&expecting(parent, &["stale-read"], &[])).0, Verdict::Violation, "only downwards");
+    }
+
+    #[test]
+    fn an_expected_anomaly_must_show_and_nothing_else_may() {
+        let shows = |kinds: &[&str], expect: &[&str]| verdict(&expecting(found(kinds), &[], expect));
+        assert_eq!(shows(&["stale-read"], &["stale-read", "lost-write"]).0, Verdict::Pass);
+        assert_eq!(shows(&["stale-read"], &["nonlinearizable"]).0, Verdict::Pass);
+        assert_eq!(shows(&["stale-read", "dirty-read"], &["stale-read"]).0, Verdict::Violation);
+        let absent = shows(&[], &["stale-read", "lost-write"]);
+        let reason = "expected stale-read or lost-write, and it did not show".to_owned();
+        assert_eq!(absent, (Verdict::Violation, vec![reason]));
+    }
+
+    #[test]
+    fn late_recovery_and_crashes_are_violations_and_can_be_expected() {
+        let miss = RecoveryMiss {
+            healed_ns: 21_300_000_000,
+            allowed_ns: 10_000_000_000,
+            node: "n2".to_owned(),
+            partition: "p1".to_owned(),
+            recovered_ns: None,
+        };
+        let crash = Crash { node: "n3".to_owned(), at_ns: 4_000_000_000, reason: "signal 6".to_owned() };
+        let mut input = covering(found(&[]));
+        input.not_recovered.push(miss);
+        input.crashed.push(crash);
+        let expected = [
+            "node-crashed: n3 died unasked at 4.000 s: signal 6",
+            "not-recovered: partition p1 asked through n2 acknowledged no write within 10.000 s after the heal \
+             at 21.300 s",
+        ];
+        assert_eq!(verdict(&input), (Verdict::Violation, expected.map(String::from).to_vec()));
+        assert_eq!(input.all_checks()["recovery"].valid, Validity::Invalid);
+        assert_eq!(verdict(&expecting(input, &[NODE_CRASHED], &[NOT_RECOVERED])).0, Verdict::Pass);
+    }
+
+    #[test]
+    fn a_check_that_cannot_decide_is_unknown() {
+        let reason = "the check sessions could not decide: key k1: 9 steps were not enough".to_owned();
+        assert_eq!(verdict(&undecided(found(&[]))), (Verdict::Unknown, vec![reason]));
+    }
+
+    #[test]
+    fn each_gap_makes_a_run_vacuous() {
+        let with = |change: &dyn Fn(&mut Coverage)| {
+            let mut input = covering(found(&[]));
+            change(input.coverage.as_mut().unwrap());
+            verdict(&input)
+        };
+        let kill = |installed, invoked| FaultCoverage { installed, invoked };
+        let gaps: [(&dyn Fn(&mut Coverage), &str); 5] = [
+            (
+                &|c| c.ok = 499,
+                "only 499 operations were ok, and --min-ok asks for 500: too few to mean anything",
+            ),
+            (&|c| c.never_ok = vec!["cas".to_owned()], "no cas was ever ok"),
+            (
+                &|c| c.faults = [("kill".to_owned(), kill(0, 0))].into(),
+                "the fault kill was asked for and never took effect",
+            ),
+            (
+                &|c| c.faults = [("kill".to_owned(), kill(1, 0))].into(),
+                "no operation was invoked while the fault kill was in force",
+            ),
+            (&|c| c.sensitivity = Some((0.5, 0.9)), "the sensitivity is 0.50, below --min-sensitivity 0.90"),
+        ];
+        for (change, reason) in gaps {
+            assert_eq!(with(change), (Verdict::Vacuous, vec![reason.to_owned()]));
+        }
+        assert_eq!(with(&|c| c.ok = 500).0, Verdict::Pass);
+    }
+
+    #[test]
+    fn what_was_refuted_is_not_vacuous() {
+        let empty = |kinds| Judgement {
+            coverage: Some(Coverage { min_ok: 1, ..Coverage::default() }),
+            ..found(kinds)
+        };
+        assert_eq!(verdict(&empty(&["stale-read"])).1.len(), 1, "a violation says nothing of coverage");
+        assert_eq!(verdict(&expecting(empty(&["stale-read"]), &[], &["stale-read"])).0, Verdict::Pass);
+        let allowed = expecting(empty(&["stale-read"]), &["stale-read"], &[]);
+        assert_eq!(verdict(&allowed).0, Verdict::Vacuous, "what is allowed refutes nothing");
+    }
+
+    #[test]
+    fn the_gravest_verdict_wins_and_all_reasons_are_told() {
+        let mut input = undecided(covering(found(&[])));
+        input.coverage.as_mut().unwrap().ok = 0;
+        let mut seen = vec![verdict(&input).0];
+        input.environment.push("n4 went away".to_owned());
+        seen.push(verdict(&input).0);
+        input.interrupted = Some("the main phase".to_owned());
+        seen.push(verdict(&input).0);
+        input.internal.push("a worker panicked".to_owned());
+        seen.push(verdict(&input).0);
+        input.crashed.push(Crash { node: "n1".to_owned(), at_ns: 0, reason: "gone".to_owned() });
+        seen.push(verdict(&input).0);
+        let order = [
+            Verdict::Unknown,
+            Verdict::Environment,
+            Verdict::Interrupted,
+            Verdict::Internal,
+            Verdict::Violation,
+        ];
+        assert_eq!(seen, order);
+        assert_eq!(verdict(&input).1.len(), 5);
+        assert_eq!(verdict(&input).1[2], "interrupted during the main phase");
+    }
 }

@@ -1,0 +1,101 @@
+//! What a run covered, against what it had to cover to mean something.
+
+use std::collections::BTreeMap;
+
+use growler_checker::history::{Event, EventType, Process};
+
+use crate::plan::{FaultOutcome, PlanFile};
+
+/// What a run covered, and what was asked of it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Coverage {
+    /// `ok` operations.
+    pub ok: u64,
+    /// `--min-ok`.
+    pub min_ok: u64,
+    /// Functions of the workload that were never `ok`.
+    pub never_ok: Vec<String>,
+    /// The kinds of fault asked for.
+    pub faults: BTreeMap<String, FaultCoverage>,
+    /// The measured sensitivity and its floor, where it was measured.
+    pub sensitivity: Option<(f64, f64)>,
+}
+
+/// How far one kind of fault was tried.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FaultCoverage {
+    /// Windows in which it took effect, with evidence.
+    pub installed: u64,
+    /// Operations invoked during those windows.
+    pub invoked: u64,
+}
+
+impl Coverage {
+    /// What a history and a plan cover. `functions` are those of the workload, `faults` the kinds asked for.
+    #[must_use]
+    pub fn of<S: AsRef<str>>(
+        events: &[Event],
+        plan: &PlanFile,
+        functions: &[S],
+        faults: &[S],
+        min_ok: u64,
+    ) -> Self {
+        let ok = |e: &&Event| e.kind == EventType::Ok && e.process != Process::Nemesis;
+        let never_ok =
+            functions.iter().map(AsRef::as_ref).filter(|f| !events.iter().any(|e| ok(&e) && e.f == *f));
+        let faults = faults.iter().map(|kind| {
+            let kind = kind.as_ref();
+            (kind.to_owned(), fault_coverage(events, plan, kind))
+        });
+        Self {
+            ok: events.iter().filter(ok).count() as u64,
+            min_ok,
+            never_ok: never_ok.map(str::to_owned).collect(),
+            faults: faults.collect(),
+            sensitivity: None,
+        }
+    }
+}
+
+fn fault_coverage(events: &[Event], plan: &PlanFile, kind: &str) -> FaultCoverage {
+    let installed =
+        plan.faults.iter().filter(|f| f.fault == kind && f.outcome == Some(FaultOutcome::Installed));
+    let windows: Vec<_> = installed.filter_map(|f| f.window(u64::MAX)).collect();
+    let invocations = events.iter().filter(|e| e.kind == EventType::Invoke && e.process != Process::Nemesis);
+    let during = |e: &&Event| windows.iter().any(|&(from, to)| (from..=to).contains(&e.time));
+    FaultCoverage { installed: windows.len() as u64, invoked: invocations.filter(during).count() as u64 }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn event(kind: EventType, f: &str, time: u64) -> Event {
+        Event { time, ..Event::new(Process::Client(0), kind, f, Value::Null) }
+    }
+
+    #[test]
+    fn only_windows_with_evidence_and_operations_in_them_count() {
+        let plan: PlanFile = serde_json::from_value(json!({"faults": [
+            {"fault": "kill", "actual": [100, 200], "outcome": "installed"},
+            {"fault": "kill", "actual": [300, 400], "outcome": "indeterminate"},
+            {"fault": "pause", "actual": [500, null], "outcome": "installed"},
+            {"fault": "clock", "outcome": "skipped", "reason": "no clocks"},
+        ]}))
+        .unwrap();
+        let events = [
+            event(EventType::Invoke, "read", 150),
+            event(EventType::Ok, "read", 160),
+            event(EventType::Invoke, "write", 350),
+            event(EventType::Info, "write", 360),
+        ];
+        let coverage = Coverage::of(&events, &plan, &["read", "write"], &["kill", "pause", "clock"], 500);
+        let counted = |installed, invoked| FaultCoverage { installed, invoked };
+        let expected = [("clock", counted(0, 0)), ("kill", counted(1, 1)), ("pause", counted(1, 0))];
+        assert!(coverage.faults.iter().map(|(k, c)| (k.as_str(), *c)).eq(expected));
+        assert_eq!((coverage.ok, coverage.min_ok), (1, 500));
+        assert_eq!(coverage.never_ok, ["write"]);
+    }
+}
