@@ -122,7 +122,7 @@ fn contains(value: &AttributeValue, part: &AttributeValue) -> bool {
 }
 
 /// What `size` gives: characters of a string, bytes of binary, elements of a collection.
-fn size_of(value: &AttributeValue) -> Option<usize> {
+pub(super) fn size_of(value: &AttributeValue) -> Option<usize> {
     match value {
         AttributeValue::S(text) => Some(text.chars().count()),
         AttributeValue::B(bytes) => Some(bytes.len()),
