@@ -36,12 +36,7 @@ pub struct Format {
 }
 
 /// The formats that growler knows.
-#[must_use]
-pub fn formats() -> &'static [Format] {
-    &FORMATS
-}
-
-const FORMATS: [Format; 2] = [
+pub const FORMATS: [Format; 2] = [
     Format {
         name: "jsonl",
         about: "growler's own: JSON Lines, one event a line, lines in real-time order",

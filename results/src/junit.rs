@@ -1,1 +1,135 @@
-//! Under construction: not for use yet.
+//! The verdict as JUnit's XML, which every CI shows.
+//!
+//! A suite is the run, a case a check on the workload. A refuted promise is a `failure`; what kept growler
+//! from an answer is an `error`. Whatever is no pass makes at least one case red, so that a CI which looks
+//! at this file alone cannot be greener than the exit code.
+
+use growler_checker::verdict::{CheckResult, Validity};
+use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
+use serde_json::{Map, Value};
+
+use crate::contents::{ReportError, results_of};
+use crate::run::RunFolder;
+use crate::test_file::TestFile;
+use crate::verdict::{Expectations, Results, Verdict};
+
+/// Anomalies of a check whose explanations are told.
+const TOLD_MAX: usize = 5;
+
+fn admits(_: &str, _: &str) -> bool {
+    false
+}
+
+/// Writes `junit.xml` from `results.json` and `test.json`.
+///
+/// # Errors
+/// [`ReportError`] when there is no verdict, or a file cannot be read or written.
+pub fn write(run: &RunFolder) -> Result<(), ReportError> {
+    let results = results_of(run)?;
+    let test = run.read_json(&run.test_json())?.unwrap_or_default();
+    let xml = render(&results, &test)?;
+    Ok(run.write_bytes(&run.junit_xml(), xml.as_bytes())?)
+}
+
+/// The file's text. Characters that XML does not know are left out.
+///
+/// # Errors
+/// [`ReportError::Render`] on a defect of the XML writer.
+pub fn render(results: &Results, test: &TestFile) -> Result<String, ReportError> {
+    let subject = if test.workload.is_empty() { "history" } else { &test.workload };
+    let mut suite = TestSuite::new(if test.name.is_empty() { subject } else { &test.name });
+    for (name, value) in properties(results, test) {
+        suite.add_property(Property::new(name, value));
+    }
+    let expectations = expectations(&test.options);
+    let mut red = false;
+    for (name, check) in &results.checks {
+        let status = status(check, &expectations);
+        red |= !matches!(status, TestCaseStatus::Success { .. });
+        let mut case = TestCase::new(format!("{name} × {subject}"), status);
+        case.set_classname(format!("growler.{subject}"));
+        if check.valid == Validity::Invalid && matches!(case.status, TestCaseStatus::Success { .. }) {
+            case.set_system_out(format!("allowed or expected:\n{}", explanations(check)));
+        }
+        suite.add_test_case(case);
+    }
+    let mut whole = TestCase::new(format!("verdict × {subject}"), whole_status(results, red));
+    whole.set_classname(format!("growler.{subject}"));
+    suite.add_test_case(whole);
+
+    let mut report = Report::new("growler");
+    report.add_test_suite(suite);
+    report.to_string().map_err(|e| ReportError::Render { what: "junit.xml", reason: e.to_string() })
+}
+
+fn properties(results: &Results, test: &TestFile) -> Vec<(&'static str, String)> {
+    let mut properties = vec![("verdict", results.verdict.to_string())];
+    if let Some(seed) = results.seed {
+        properties.push(("seed", seed.to_string()));
+    }
+    if let Some(run) = &results.run {
+        properties.push(("plan", format!("{run}/plan.json")));
+        properties.push(("report", format!("{run}/index.html")));
+        properties.push(("again", test.command_line()));
+    }
+    properties
+}
+
+/// What the run's options allowed and expected.
+fn expectations(options: &Map<String, Value>) -> Expectations {
+    let names = |option: &str| match options.get(option) {
+        Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        Some(Value::String(name)) => vec![name.clone()],
+        _ => Vec::new(),
+    };
+    Expectations { allow: names("allow"), expect: names("expect") }
+}
+
+fn status(check: &CheckResult, expectations: &Expectations) -> TestCaseStatus {
+    let permitted = |check: &CheckResult| {
+        !check.anomalies.is_empty() && check.anomalies.iter().all(|a| expectations.permit(&a.kind, &admits))
+    };
+    match check.valid {
+        Validity::Invalid if !permitted(check) => {
+            let worst = check.anomalies.iter().find(|a| !expectations.permit(&a.kind, &admits));
+            let kind = worst.map_or("violation", |a| &a.kind);
+            let message = worst.map_or("the check failed", |a| &a.explanation);
+            red(NonSuccessKind::Failure, kind, message, &explanations(check))
+        }
+        Validity::Unknown => {
+            red(NonSuccessKind::Error, "unknown", "the check could not decide", &check.unknown.join("\n"))
+        }
+        Validity::Valid | Validity::Invalid => TestCaseStatus::success(),
+    }
+}
+
+/// The case of the run as a whole: red where the verdict is, for what no single check says.
+fn whole_status(results: &Results, told: bool) -> TestCaseStatus {
+    let kind = match results.verdict {
+        Verdict::Pass => return TestCaseStatus::success(),
+        Verdict::Violation if told => return TestCaseStatus::success(),
+        Verdict::Violation | Verdict::Vacuous => NonSuccessKind::Failure,
+        Verdict::Unknown
+        | Verdict::Environment
+        | Verdict::Interrupted
+        | Verdict::Usage
+        | Verdict::Internal => NonSuccessKind::Error,
+    };
+    let first = results.reasons.first().map_or("", String::as_str);
+    red(kind, results.verdict.name(), first, &results.reasons.join("\n"))
+}
+
+fn red(kind: NonSuccessKind, type_name: &str, message: &str, description: &str) -> TestCaseStatus {
+    let mut status = TestCaseStatus::non_success(kind);
+    status.set_type(type_name).set_message(message).set_description(description);
+    status
+}
+
+fn explanations(check: &CheckResult) -> String {
+    let mut lines: Vec<String> =
+        check.anomalies.iter().take(TOLD_MAX).map(|a| format!("{}: {}", a.kind, a.explanation)).collect();
+    if check.anomalies.len() > TOLD_MAX {
+        lines.push(format!("and {} more", check.anomalies.len() - TOLD_MAX));
+    }
+    lines.join("\n")
+}

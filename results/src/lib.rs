@@ -11,6 +11,7 @@
 //! same bytes.
 
 pub mod availability;
+mod contents;
 pub mod history;
 pub mod junit;
 pub mod operations;
@@ -18,11 +19,13 @@ pub mod plan;
 pub mod report;
 pub mod run;
 pub mod series;
+mod story;
 pub mod summary;
 pub mod test_file;
 pub mod verdict;
 mod words;
 
+pub use contents::ReportError;
 pub use history::{Recorder, read_history};
 pub use run::RunFolder;
 pub use test_file::TestFile;

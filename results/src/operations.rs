@@ -63,6 +63,14 @@ impl<'a> Operation<'a> {
         self.complete.map(|e| e.time.max(self.invoke.time))
     }
 
+    /// How long it took, ns, counted from when it was due where the load was open-loop; `None` where it never
+    /// ended.
+    #[must_use]
+    pub fn latency_ns(&self) -> Option<u64> {
+        let due = self.invoke.intended.unwrap_or(self.invoke.time);
+        self.end_ns().map(|end| end.saturating_sub(due))
+    }
+
     /// Whether it failed because its condition did not hold: the system answered, and did what it should.
     #[must_use]
     pub fn condition_failed(&self) -> bool {

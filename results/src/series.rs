@@ -66,7 +66,7 @@ pub fn series(operations: &[Operation<'_>], bucket_ns: u64, run_ns: u64) -> Seri
     let mut buckets = vec![Bucket::default(); slices];
     let mut latencies = vec![Vec::new(); slices];
     for op in operations {
-        let Some(end) = op.end_ns() else { continue };
+        let (Some(end), Some(latency)) = (op.end_ns(), op.latency_ns()) else { continue };
         let slot = usize::try_from(end / bucket_ns).unwrap_or(usize::MAX).min(slices - 1);
         match op.outcome() {
             Outcome::Ok => buckets[slot].ok += 1,
@@ -74,7 +74,7 @@ pub fn series(operations: &[Operation<'_>], bucket_ns: u64, run_ns: u64) -> Seri
             Outcome::Info => buckets[slot].info += 1,
         }
         if op.served() {
-            latencies[slot].push(end - op.start_ns());
+            latencies[slot].push(latency);
         }
     }
     for (bucket, latencies) in buckets.iter_mut().zip(&mut latencies) {
@@ -115,8 +115,8 @@ pub fn by_function(operations: &[Operation<'_>]) -> BTreeMap<String, FunctionCou
             Outcome::Fail => counts.fail += 1,
             Outcome::Info => counts.info += 1,
         }
-        match op.end_ns() {
-            Some(end) if op.served() => latencies.push(end - op.start_ns()),
+        match op.latency_ns() {
+            Some(latency) if op.served() => latencies.push(latency),
             _ => {
                 let name = op.complete.map_or(Some("open at the end"), error_name).unwrap_or("unnamed");
                 *counts.errors.entry(name.to_owned()).or_default() += 1;
