@@ -7,4 +7,5 @@ pub mod item;
 pub mod leader;
 pub mod peer;
 
+pub mod engine;
 pub mod world;
