@@ -5,6 +5,7 @@
 //! routed by an old catalogue cannot land in a new table of the same name.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -93,12 +94,24 @@ pub enum Reply {
 pub struct TableEntry {
     /// Its number.
     pub id: TableId,
-    /// Its name and keys.
-    pub schema: TableSchema,
+    /// Its name and keys. Shared: every request asks for it.
+    pub schema: Arc<TableSchema>,
     /// Where it is in its life.
     pub state: TableState,
-    /// When it was created, in nanoseconds since the Unix epoch.
+    /// When it was created, in nanoseconds since the Unix epoch. Only the catalogue knows.
     pub created_ns: i64,
+    /// How many items a partition has of it.
+    pub items: u64,
+    /// The size of these items, as DynamoDB counts it.
+    pub bytes: u64,
+}
+
+impl TableEntry {
+    /// A table without items.
+    #[must_use]
+    pub fn new(id: TableId, schema: TableSchema, state: TableState, created_ns: i64) -> Self {
+        Self { id, schema: Arc::new(schema), state, created_ns, items: 0, bytes: 0 }
+    }
 }
 
 /// A table's life.

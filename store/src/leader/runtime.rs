@@ -40,6 +40,12 @@ impl NodeContext {
         Arc::new(Self { clock, rng: Mutex::new(rng) })
     }
 
+    /// The node's clock.
+    #[must_use]
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        self.clock.clone()
+    }
+
     /// Runs a future, and all that openraft spawns from it, with this node's clock and generator.
     pub fn scope<F: Future>(self: Arc<Self>, future: F) -> impl Future<Output = F::Output> {
         CONTEXT.scope(self, future)

@@ -1,0 +1,206 @@
+//! The planted bugs of a replica group: see [`crate::bugs`]. A healthy node has none of this.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use openraft::async_runtime::watch::WatchReceiver;
+use openraft::{Raft, ServerState};
+use parking_lot::Mutex;
+
+use super::command::{Command, Reply, TableId};
+use super::group::ProposeError;
+use super::machine::Machine;
+use super::raft_group::{GroupOptions, Reads, propose};
+use super::runtime::NodeContext;
+use super::state::{GroupState, NoSuchTable};
+use super::types::TypeConfig;
+use crate::bugs::Bug;
+use crate::item::{Change, Item, Mutation, PrimaryKey, apply};
+use crate::world::{Clock, Mono, WallNanos};
+
+/// How long a leader with `ack-before-quorum` waits for its followers.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// What a replica group with a planted bug does instead of the right thing.
+pub(super) struct Planted {
+    bug: Bug,
+    options: GroupOptions,
+    raft: Raft<TypeConfig, Machine>,
+    state: Arc<GroupState>,
+    context: Arc<NodeContext>,
+    clock: Arc<dyn Clock>,
+    /// `split-brain`: what this node made of its items since it was cut off.
+    alone: Mutex<BTreeMap<(TableId, PrimaryKey), Option<Item>>>,
+    /// `lease-on-wall-clock`: when, by the wall clock, a quorum last acknowledged this leader.
+    acknowledged: Mutex<Option<WallNanos>>,
+}
+
+/// What the bugs ask of a leader.
+struct Leading {
+    quorum_acked: Option<Mono>,
+    caught_up: bool,
+}
+
+impl Planted {
+    /// The bug of a group, when it is one of those that sit here.
+    pub(super) fn new(
+        options: GroupOptions,
+        raft: &Raft<TypeConfig, Machine>,
+        state: Arc<GroupState>,
+        context: &Arc<NodeContext>,
+    ) -> Option<Arc<Self>> {
+        let bug = options.bugs.on()?;
+        let here = [Bug::AckBeforeQuorum, Bug::StaleLeaderRead, Bug::SplitBrain, Bug::LeaseOnWallClock];
+        let planted = here.contains(&bug).then(|| {
+            Arc::new(Self {
+                bug,
+                options,
+                raft: raft.clone(),
+                state,
+                context: context.clone(),
+                clock: context.clock(),
+                alone: Mutex::default(),
+                acknowledged: Mutex::default(),
+            })
+        })?;
+        if bug == Bug::LeaseOnWallClock {
+            tokio::spawn(context.clone().scope(planted.clone().stamp_acknowledgements()));
+        }
+        Some(planted)
+    }
+
+    /// Proposes a command, the wrong way.
+    pub(super) async fn propose(&self, command: Command) -> Result<Reply, ProposeError> {
+        match (self.bug, &command) {
+            (Bug::AckBeforeQuorum, Command::Write { table, mutation }) => {
+                let decided = (*table, mutation.clone());
+                self.propose_impatiently(command, decided).await
+            }
+            (Bug::SplitBrain, Command::Write { table, mutation }) if self.cut_off() => {
+                self.write_alone(*table, mutation)
+            }
+            _ => propose(&self.raft, &self.context, command).await,
+        }
+    }
+
+    /// Whether strong reads are answered without proof of leadership.
+    pub(super) fn reads_anyway(&self) -> bool {
+        match self.bug {
+            Bug::StaleLeaderRead => self.leading().is_some_and(|leading| leading.caught_up),
+            Bug::SplitBrain => self.cut_off(),
+            Bug::LeaseOnWallClock if self.options.reads == Reads::Lease => {
+                let lease = i64::try_from(self.options.timing.read_lease().as_nanos()).unwrap_or(i64::MAX);
+                let valid =
+                    self.acknowledged.lock().is_some_and(|at| self.clock.wall() < at.saturating_add(lease));
+                valid && self.leading().is_some_and(|leading| leading.caught_up)
+            }
+            _ => false,
+        }
+    }
+
+    /// `split-brain`: the item as this node sees it alone, if it changed it.
+    pub(super) fn item_alone(&self, table: TableId, key: &PrimaryKey) -> Option<Option<Item>> {
+        if self.bug != Bug::SplitBrain || !self.cut_off() {
+            return None;
+        }
+        self.alone.lock().get(&(table, key.clone())).cloned()
+    }
+
+    fn leading(&self) -> Option<Leading> {
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        (metrics.state == ServerState::Leader && metrics.running_state.is_ok()).then(|| Leading {
+            quorum_acked: metrics.last_quorum_acked.map(|at| *at),
+            caught_up: metrics.last_applied.is_some_and(|at| at.leader_id.term == metrics.current_term),
+        })
+    }
+
+    /// Whether this leader has not heard from a quorum for longer than `silence`.
+    fn unheard(&self, silence: Duration) -> bool {
+        let age = |acked: Mono| self.clock.now() - acked;
+        self.leading().is_some_and(|leading| leading.quorum_acked.is_some_and(|acked| age(acked) > silence))
+    }
+
+    fn cut_off(&self) -> bool {
+        let cut_off = self.unheard(self.options.timing.election);
+        if !cut_off {
+            self.alone.lock().clear();
+        }
+        cut_off
+    }
+
+    async fn propose_impatiently(
+        &self,
+        command: Command,
+        write: (TableId, Mutation),
+    ) -> Result<Reply, ProposeError> {
+        let proposed = propose(&self.raft, &self.context, command);
+        tokio::pin!(proposed);
+        loop {
+            tokio::select! {
+                biased;
+                reply = &mut proposed => return reply,
+                () = self.clock.sleep(PATIENCE) => {}
+            }
+            if self.unheard(PATIENCE * 3 / 4) {
+                let old = self.stored(write.0, &write.1.key)?;
+                return self.decide(write.0, &write.1, old).map(|(reply, _)| reply);
+            }
+        }
+    }
+
+    fn write_alone(&self, table: TableId, mutation: &Mutation) -> Result<Reply, ProposeError> {
+        let place = (table, mutation.key.clone());
+        let mut alone = self.alone.lock();
+        let old = match alone.get(&place) {
+            Some(item) => item.clone(),
+            None => self.stored(table, &mutation.key)?,
+        };
+        let (reply, change) = self.decide(table, mutation, old)?;
+        match change {
+            Change::Keep => {}
+            Change::Put(item) => drop(alone.insert(place, Some(item))),
+            Change::Delete => drop(alone.insert(place, None)),
+        }
+        Ok(reply)
+    }
+
+    fn stored(&self, table: TableId, key: &PrimaryKey) -> Result<Option<Item>, ProposeError> {
+        let unknown = |error: io::Error| ProposeError::Unknown(error.to_string());
+        let found = self.state.item(table, key).map_err(unknown)?;
+        found.map_err(|NoSuchTable| ProposeError::Unknown(String::from("the table is gone")))
+    }
+
+    fn decide(
+        &self,
+        table: TableId,
+        mutation: &Mutation,
+        old: Option<Item>,
+    ) -> Result<(Reply, Change), ProposeError> {
+        let tables = self.state.tables();
+        let Some(entry) = tables.get(&table) else {
+            return Ok((Reply::NoSuchTable, Change::Keep));
+        };
+        let applied = apply(mutation, &entry.schema, old.as_ref());
+        Ok((Reply::Written(applied.reply), applied.change))
+    }
+
+    /// Notes the wall-clock time of each acknowledgement by a quorum, as a store would that measures
+    /// its lease with the wrong clock.
+    async fn stamp_acknowledgements(self: Arc<Self>) {
+        let mut metrics = self.raft.data_metrics();
+        let mut last = None;
+        while metrics.changed().await.is_ok() {
+            let acked: Option<Mono> = metrics.borrow_watched().last_quorum_acked.map(|at| *at);
+            if acked == last {
+                continue;
+            }
+            last = acked;
+            let age =
+                acked.map(|acked| i64::try_from((self.clock.now() - acked).as_nanos()).unwrap_or(i64::MAX));
+            *self.acknowledged.lock() = age.map(|age| self.clock.wall().saturating_sub(age));
+        }
+    }
+}
