@@ -185,10 +185,14 @@ impl Engine {
     /// a checkpoint first when the tables on disk do not cover that yet.
     ///
     /// # Errors
-    /// The checkpoint failed, or the entries were not even applied; nothing is purged then.
+    /// The checkpoint failed, or not all these entries are applied; nothing is purged then.
     pub async fn purge(&self, group: GroupId, through: u64, log_id: Bytes) -> Result<(), EngineError> {
         if self.checkpointed(group) < Some(through) {
             self.checkpoint().await?;
+        }
+        let applied = self.checkpointed(group);
+        if applied < Some(through) {
+            return Err(EngineError::NotApplied { group, through, applied });
         }
         self.log(group).purge(through, log_id, Box::new(|_| ()));
         Ok(())

@@ -49,6 +49,16 @@ pub enum EngineError {
         /// What the table engine said.
         what: String,
     },
+    /// A purge would forget entries that are nowhere else. This is a defect of the caller.
+    #[error("cannot purge group {group} up to entry {through}: the tables have {applied:?}")]
+    NotApplied {
+        /// The group.
+        group: u32,
+        /// The last entry to be purged.
+        through: u64,
+        /// The last entry that the tables on disk cover.
+        applied: Option<u64>,
+    },
     /// A snapshot from another node cannot be installed.
     #[error("the snapshot is refused: {0}; the sender must make another one")]
     Snapshot(String),
