@@ -1,48 +1,24 @@
 //! Node clocks.
+//!
+//! The nemesis never touches the host's clock. A node that takes part reads a *clock page*, a small file
+//! that says how its clock differs from the host's ([`page`]); the format is the seam, there is no code in
+//! common. Whether a node really follows its page is for the node to say: [`ClockPages`] asks it for its
+//! wall-clock time.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::Arc;
+pub mod page;
 
-use async_trait::async_trait;
-use futures_util::future::BoxFuture;
+pub use page::ClockPages;
 
-use crate::cluster::{ClockSetting, Clocks, ClusterError, NodeName};
-
-/// The strongest drift that a nemesis makes, in parts per million either way. A store whose leases are safe
-/// under drift must reckon with two clocks that differ by twice this much.
+/// The strongest drift that a nemesis makes, in parts per million either way: a clock gains or loses up to
+/// 50 ms in a second.
+///
+/// A store whose leases are to hold under a nemesis must reckon with two clocks of which one is this much
+/// too fast and the other this much too slow.
 pub const MAX_DRIFT_PPM: i64 = 50_000;
 
-/// Asks a node for its wall-clock time, in nanoseconds since 1970.
-pub type WallClockReport = Arc<dyn Fn(NodeName) -> BoxFuture<'static, Result<i64, String>> + Send + Sync>;
-
-/// Clocks of nodes that read a page.
-pub struct ClockPages {
-    _pages: BTreeMap<NodeName, PathBuf>,
-    report: WallClockReport,
-}
-
-impl ClockPages {
-    /// Creates (or overwrites) the page of each node, with the host's own time.
-    ///
-    /// # Errors
-    /// When a page could not be written.
-    pub fn create(pages: BTreeMap<NodeName, PathBuf>, report: WallClockReport) -> Result<Self, ClusterError> {
-        Ok(Self { _pages: pages, report })
-    }
-}
-
-#[async_trait]
-impl Clocks for ClockPages {
-    async fn set(&self, _node: &str, _setting: ClockSetting) -> Result<(), ClusterError> {
-        Ok(())
-    }
-
-    async fn reported_offset_ns(&self, node: &str) -> Result<i64, ClusterError> {
-        (self.report)(node.to_owned()).await.map_err(|reason| ClusterError {
-            action: "ask the clock of",
-            node: node.to_owned(),
-            reason,
-        })
-    }
-}
+/// Asks a node, by its name, for its wall-clock time in nanoseconds since 1970, or why it does not answer.
+pub type WallClockReport = std::sync::Arc<
+    dyn Fn(crate::cluster::NodeName) -> futures_util::future::BoxFuture<'static, Result<i64, String>>
+        + Send
+        + Sync,
+>;

@@ -101,6 +101,12 @@ pub trait Processes: Send + Sync {
 
     /// What the operating system says.
     fn state(&self, node: &str) -> ProcessState;
+
+    /// The process id of a node that is not dead, where there is one.
+    fn pid(&self, node: &str) -> Option<u32> {
+        let _ = node;
+        None
+    }
 }
 
 /// Control of links.

@@ -20,7 +20,7 @@ pub mod plan;
 pub mod process;
 pub mod run;
 
-pub use clock::{ClockPages, MAX_DRIFT_PPM};
+pub use clock::{ClockPages, MAX_DRIFT_PPM, WallClockReport};
 pub use fault::{DEFAULT_FAULTS, FaultDescription, faults};
 pub use network::{Link, ProxyNetwork};
 pub use plan::{Capabilities, Outcome, Plan, PlanError, PlanRequest, PlannedFault};

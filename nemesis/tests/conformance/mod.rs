@@ -13,12 +13,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 
 /// How long something that must happen may take.
-pub const SOON: Duration = Duration::from_secs(20);
+pub(crate) const SOON: Duration = Duration::from_secs(20);
 /// How long something that must not happen is waited for.
-pub const A_WHILE: Duration = Duration::from_millis(150);
+pub(crate) const A_WHILE: Duration = Duration::from_millis(150);
 
 /// Three nodes whose listeners the test holds itself, and a network between them.
-pub trait Rig {
+pub(crate) trait Rig {
     fn network(&self) -> &dyn Network;
     /// Where `from` reaches `to`.
     fn address(&self, from: &str, to: &str) -> SocketAddr;
@@ -26,7 +26,7 @@ pub trait Rig {
     fn listener(&self, node: &str) -> &TcpListener;
 }
 
-pub fn grudge(cut: &[(&str, &str)]) -> Grudge {
+pub(crate) fn grudge(cut: &[(&str, &str)]) -> Grudge {
     let mut grudge = Grudge::new();
     for (from, to) in cut {
         grudge.entry((*to).to_owned()).or_default().insert((*from).to_owned());
@@ -34,20 +34,20 @@ pub fn grudge(cut: &[(&str, &str)]) -> Grudge {
     grudge
 }
 
-pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     timeout(SOON, future).await.unwrap_or_else(|_| panic!("{what}: nothing happened in {SOON:?}"))
 }
 
-pub async fn cut(rig: &impl Rig, directions: &[(&str, &str)]) {
+pub(crate) async fn cut(rig: &impl Rig, directions: &[(&str, &str)]) {
     rig.network().set_grudge(&grudge(directions)).await.expect("set the grudge");
 }
 
-pub async fn heal(rig: &impl Rig) {
+pub(crate) async fn heal(rig: &impl Rig) {
     cut(rig, &[]).await;
 }
 
 /// A connection from one party to another, over which a word went each way: its two ends.
-pub async fn connect(rig: &impl Rig, from: &str, to: &str) -> (TcpStream, TcpStream) {
+pub(crate) async fn connect(rig: &impl Rig, from: &str, to: &str) -> (TcpStream, TcpStream) {
     let mut ours = soon("connect", TcpStream::connect(rig.address(from, to))).await.expect("connect");
     let (mut theirs, _) = soon("accept", rig.listener(to).accept()).await.expect("accept");
     says(&mut ours, "hello").await;
@@ -57,39 +57,39 @@ pub async fn connect(rig: &impl Rig, from: &str, to: &str) -> (TcpStream, TcpStr
     (ours, theirs)
 }
 
-pub async fn says(end: &mut TcpStream, text: &str) {
+pub(crate) async fn says(end: &mut TcpStream, text: &str) {
     soon("write", end.write_all(text.as_bytes())).await.expect("write");
 }
 
-pub async fn hears(end: &mut TcpStream, text: &str) {
+pub(crate) async fn hears(end: &mut TcpStream, text: &str) {
     let mut heard = vec![0; text.len()];
     soon(text, end.read_exact(&mut heard)).await.expect("read");
     assert_eq!(String::from_utf8_lossy(&heard), text);
 }
 
 /// No byte, no FIN, no RST.
-pub async fn hears_nothing(end: &mut TcpStream) {
+pub(crate) async fn hears_nothing(end: &mut TcpStream) {
     let mut byte = [0];
     if let Ok(got) = timeout(A_WHILE, end.read(&mut byte)).await {
         panic!("expected silence, but read gave {got:?}");
     }
 }
 
-pub async fn hears_end(end: &mut TcpStream) {
+pub(crate) async fn hears_end(end: &mut TcpStream) {
     assert_eq!(soon("the FIN", end.read(&mut [0])).await.expect("a FIN, no RST"), 0);
 }
 
-pub async fn hears_reset(end: &mut TcpStream) {
+pub(crate) async fn hears_reset(end: &mut TcpStream) {
     let error = soon("the RST", end.read(&mut [0])).await.expect_err("an RST");
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
 }
 
-pub fn counter(rig: &impl Rig, direction: &str, name: &str) -> u64 {
+pub(crate) fn counter(rig: &impl Rig, direction: &str, name: &str) -> u64 {
     rig.network().counters()[direction][name]
 }
 
 /// Waits until a counter has risen to this.
-pub async fn counts(rig: &impl Rig, direction: &str, name: &str, at_least: u64) {
+pub(crate) async fn counts(rig: &impl Rig, direction: &str, name: &str, at_least: u64) {
     soon(name, async {
         while counter(rig, direction, name) < at_least {
             sleep(Duration::from_millis(2)).await;
@@ -98,7 +98,7 @@ pub async fn counts(rig: &impl Rig, direction: &str, name: &str, at_least: u64) 
     .await;
 }
 
-pub async fn without_faults_every_byte_arrives_both_ways_and_so_does_the_end(rig: &impl Rig) {
+pub(crate) async fn without_faults_every_byte_arrives_both_ways_and_so_does_the_end(rig: &impl Rig) {
     let (mut ours, mut theirs) = connect(rig, "n1", "n2").await;
     let sent: Vec<u8> = (0..3_000_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     let back: Vec<u8> = sent.iter().map(|b| b ^ 0x5a).collect();
@@ -123,7 +123,7 @@ pub async fn without_faults_every_byte_arrives_both_ways_and_so_does_the_end(rig
     assert!(there == sent && here == back, "what arrived is not what was sent");
 }
 
-pub async fn a_cut_swallows_one_direction_silently_whoever_opened_the_connection(rig: &impl Rig) {
+pub(crate) async fn a_cut_swallows_one_direction_silently_whoever_opened_the_connection(rig: &impl Rig) {
     let (mut n1_opened, mut n2_end) = connect(rig, "n1", "n2").await;
     let (mut n2_opened, mut n1_end) = connect(rig, "n2", "n1").await;
     cut(rig, &[("n1", "n2")]).await;
@@ -140,7 +140,7 @@ pub async fn a_cut_swallows_one_direction_silently_whoever_opened_the_connection
     heal(rig).await;
 }
 
-pub async fn a_cut_leaves_other_links_alone(rig: &impl Rig) {
+pub(crate) async fn a_cut_leaves_other_links_alone(rig: &impl Rig) {
     let (mut ours, mut theirs) = connect(rig, "n1", "n3").await;
     let (mut client, mut node) = connect(rig, CLIENTS, "n1").await;
     cut(rig, &[("n1", "n2"), ("n2", "n1")]).await;
@@ -151,7 +151,7 @@ pub async fn a_cut_leaves_other_links_alone(rig: &impl Rig) {
     heal(rig).await;
 }
 
-pub async fn what_lost_bytes_is_reset_at_the_heal_and_the_rest_goes_on(rig: &impl Rig) {
+pub(crate) async fn what_lost_bytes_is_reset_at_the_heal_and_the_rest_goes_on(rig: &impl Rig) {
     let (mut lossy, mut lossy_end) = connect(rig, "n1", "n2").await;
     let (mut quiet, mut quiet_end) = connect(rig, "n1", "n2").await;
     cut(rig, &[("n1", "n2"), ("n2", "n1")]).await;
@@ -165,7 +165,7 @@ pub async fn what_lost_bytes_is_reset_at_the_heal_and_the_rest_goes_on(rig: &imp
     assert_eq!(counter(rig, "n1->n2", "connections_reset"), 1);
 }
 
-pub async fn a_stream_with_a_hole_stays_silent_until_both_directions_pass(rig: &impl Rig) {
+pub(crate) async fn a_stream_with_a_hole_stays_silent_until_both_directions_pass(rig: &impl Rig) {
     let (mut ours, mut theirs) = connect(rig, "n1", "n2").await;
     cut(rig, &[("n1", "n2")]).await;
     says(&mut ours, "lost").await;
@@ -180,7 +180,7 @@ pub async fn a_stream_with_a_hole_stays_silent_until_both_directions_pass(rig: &
     hears_reset(&mut theirs).await;
 }
 
-pub async fn new_connects_hang_while_either_direction_is_cut(rig: &impl Rig) {
+pub(crate) async fn new_connects_hang_while_either_direction_is_cut(rig: &impl Rig) {
     for direction in [("n1", "n2"), ("n2", "n1")] {
         let held = counter(rig, "n1->n2", "connects_held");
         cut(rig, &[direction]).await;
@@ -201,7 +201,7 @@ pub async fn new_connects_hang_while_either_direction_is_cut(rig: &impl Rig) {
     }
 }
 
-pub async fn a_client_that_gave_up_while_it_was_held_never_reaches_the_node(rig: &impl Rig) {
+pub(crate) async fn a_client_that_gave_up_while_it_was_held_never_reaches_the_node(rig: &impl Rig) {
     cut(rig, &[(CLIENTS, "n1"), ("n1", CLIENTS)]).await;
     let mut client = soon("connect", TcpStream::connect(rig.address(CLIENTS, "n1"))).await.expect("connect");
     says(&mut client, "delete everything").await;
@@ -215,7 +215,7 @@ pub async fn a_client_that_gave_up_while_it_was_held_never_reaches_the_node(rig:
     );
 }
 
-pub async fn a_fin_waits_for_the_heal(rig: &impl Rig) {
+pub(crate) async fn a_fin_waits_for_the_heal(rig: &impl Rig) {
     let (mut ours, mut theirs) = connect(rig, "n1", "n2").await;
     says(&mut ours, "before").await;
     hears(&mut theirs, "before").await;
@@ -228,7 +228,7 @@ pub async fn a_fin_waits_for_the_heal(rig: &impl Rig) {
     hears(&mut ours, "half open").await;
 }
 
-pub async fn an_rst_waits_for_the_heal(rig: &impl Rig) {
+pub(crate) async fn an_rst_waits_for_the_heal(rig: &impl Rig) {
     let (ours, mut theirs) = connect(rig, "n1", "n2").await;
     cut(rig, &[("n1", "n2")]).await;
     ours.set_zero_linger().expect("linger");
@@ -241,7 +241,7 @@ pub async fn an_rst_waits_for_the_heal(rig: &impl Rig) {
     hears_reset(&mut theirs).await;
 }
 
-pub async fn a_new_grudge_replaces_the_old_one(rig: &impl Rig) {
+pub(crate) async fn a_new_grudge_replaces_the_old_one(rig: &impl Rig) {
     let (mut ours, mut theirs) = connect(rig, "n1", "n2").await;
     let (mut other, mut other_end) = connect(rig, "n1", "n3").await;
     cut(rig, &[("n1", "n2")]).await;
@@ -254,7 +254,7 @@ pub async fn a_new_grudge_replaces_the_old_one(rig: &impl Rig) {
     hears_reset(&mut other_end).await;
 }
 
-pub async fn a_receiver_that_does_not_read_hears_nothing_of_what_a_cut_caught(rig: &impl Rig) {
+pub(crate) async fn a_receiver_that_does_not_read_hears_nothing_of_what_a_cut_caught(rig: &impl Rig) {
     let (mut ours, mut theirs) = connect(rig, "n1", "n2").await;
     // Fill every buffer on the way until the sender is stuck.
     let chunk = vec![7_u8; 64 * 1024];
@@ -274,7 +274,7 @@ pub async fn a_receiver_that_does_not_read_hears_nothing_of_what_a_cut_caught(ri
     hears_reset(&mut theirs).await;
 }
 
-pub async fn a_delay_slows_its_own_direction_and_keeps_the_order(rig: &impl Rig) {
+pub(crate) async fn a_delay_slows_its_own_direction_and_keeps_the_order(rig: &impl Rig) {
     let delay = Duration::from_millis(120);
     let (mut ours, mut theirs) = connect(rig, "n1", "n2").await;
     rig.network().set_delay(&grudge(&[("n1", "n2")]), 120).await.expect("set the delay");
@@ -298,14 +298,14 @@ pub async fn a_delay_slows_its_own_direction_and_keeps_the_order(rig: &impl Rig)
     hears_end(&mut theirs).await;
 }
 
-pub async fn a_grudge_between_strangers_is_refused(rig: &impl Rig) {
+pub(crate) async fn a_grudge_between_strangers_is_refused(rig: &impl Rig) {
     let error = rig.network().set_grudge(&grudge(&[("n1", "n9")])).await.expect_err("no such link");
     assert_eq!((error.action, error.node.as_str()), ("cut", "n9"));
     assert!(rig.network().set_delay(&grudge(&[("n9", "n1")]), 5).await.is_err());
 }
 
 /// However cuts come and go, what arrives is a prefix of what was sent: no hole, no byte invented.
-pub async fn flapping_cuts_never_put_a_hole_in_a_stream(rig: &impl Rig) {
+pub(crate) async fn flapping_cuts_never_put_a_hole_in_a_stream(rig: &impl Rig) {
     let mut tasks = Vec::new();
     for _ in 0..12 {
         let (mut ours, mut theirs) = connect(rig, "n1", "n2").await;
@@ -343,7 +343,7 @@ pub async fn flapping_cuts_never_put_a_hole_in_a_stream(rig: &impl Rig) {
 }
 
 /// What a network is worth in counters: all four of each direction, from the start.
-pub async fn every_direction_has_its_four_counters(rig: &impl Rig) {
+pub(crate) async fn every_direction_has_its_four_counters(rig: &impl Rig) {
     let zero: BTreeMap<String, u64> =
         ["bytes_delayed", "bytes_dropped", "connections_reset", "connects_held"]
             .map(|name| (name.to_owned(), 0))
