@@ -4,6 +4,9 @@
 //! write that may have reached a log: that is what [`BackendError::Unknown`] is for, and clients
 //! count on the difference only as far as it is true. Every answer names the partition that gave
 //! it, for the response header that test harnesses read.
+//!
+//! A call's future may be dropped at any moment, when its client goes away: what it had begun may
+//! then happen or not, but must not stay half done.
 
 use std::sync::Arc;
 
@@ -47,6 +50,12 @@ pub trait Backend: Send + Sync {
     /// # Errors
     /// [`BackendError::TableNotFound`] when there is none.
     async fn delete_table(&self, table: &str) -> Result<TableDescription, BackendError>;
+
+    /// The partition that holds (or would hold) an item, as far as this node knows, so that an error
+    /// can name it too.
+    fn partition_of(&self, _table: &str, _key: &PrimaryKey) -> Option<String> {
+        None
+    }
 
     /// Changes one item, at most once.
     ///
@@ -191,7 +200,7 @@ pub struct Page {
     /// The items, in order.
     pub items: Vec<Item>,
     /// Whether the page ended because it was full rather than because nothing is left. A page that
-    /// is full with the very last item may say so too.
+    /// is full with the very last item may say so too; one without items may not.
     pub more: bool,
     /// The partition (or partitions, with commas) that it came from.
     pub partition: String,

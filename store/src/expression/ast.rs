@@ -145,6 +145,39 @@ impl fmt::Display for Path {
     }
 }
 
+impl Condition {
+    /// Collects every path that the condition reads.
+    pub fn paths<'a>(&'a self, out: &mut Vec<&'a Path>) {
+        match self {
+            Self::And(all) | Self::Or(all) => all.iter().for_each(|condition| condition.paths(out)),
+            Self::Not(condition) => condition.paths(out),
+            Self::Compare(_, left, right) | Self::BeginsWith(left, right) | Self::Contains(left, right) => {
+                out.extend(left.path().into_iter().chain(right.path()));
+            }
+            Self::Between(value, low, high) => {
+                out.extend([value, low, high].into_iter().filter_map(Operand::path));
+            }
+            Self::In(value, among) => {
+                out.extend(std::iter::once(value).chain(among).filter_map(Operand::path));
+            }
+            Self::AttributeExists(path) | Self::AttributeNotExists(path) | Self::AttributeType(path, _) => {
+                out.push(path);
+            }
+        }
+    }
+}
+
+impl Operand {
+    /// The path that it reads, if it reads one.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Path(path) | Self::Size(path) => Some(path),
+            Self::Value(_) => None,
+        }
+    }
+}
+
 impl Update {
     /// Every path that the update writes, section by section.
     pub fn targets(&self) -> impl Iterator<Item = &Path> {
