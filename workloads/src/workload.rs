@@ -16,6 +16,10 @@ use serde_json::Value;
 
 use crate::dynamodb::Client;
 
+/// How long a client rests after an operation that was not served ([`Completion::served`]), so that a node
+/// that refuses at once is not hammered.
+pub const BACK_OFF: Duration = Duration::from_millis(100);
+
 /// What `growler list workloads` says of a workload.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Description {

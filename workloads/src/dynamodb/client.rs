@@ -50,11 +50,12 @@ pub struct ClientConfig {
 }
 
 /// Makes clients.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct ClientFactory {
     shared: Arc<Shared>,
 }
 
+#[derive(Debug)]
 struct Shared {
     endpoints: Vec<Endpoint>,
     routes: Vec<Route>,
@@ -65,6 +66,7 @@ struct Shared {
 }
 
 /// One logical client: one session, which can ask any node. Calls take turns; clones are not offered.
+#[derive(Debug)]
 pub struct Client {
     shared: Arc<Shared>,
     nodes: Vec<reqwest::Client>,

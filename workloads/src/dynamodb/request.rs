@@ -7,7 +7,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 
 use super::caps::Units;
-use super::value::Item;
+use super::value::{Item, Number, Pairs};
 
 /// A request, and what it is answered with.
 pub trait Request: Serialize + Send + Sync {
@@ -70,18 +70,19 @@ macro_rules! request {
 /// Asks the server to return the item as it was.
 pub const ALL_OLD: &str = "ALL_OLD";
 
-/// A condition with its placeholders, flattened into the requests that take one.
-#[derive(Debug, Clone, Copy, Serialize)]
+/// A condition, and the placeholders of all expressions, flattened into the requests that take them.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Condition<'a, N, V> {
-    /// The expression.
-    pub condition_expression: &'a str,
+pub struct Expressions<'a> {
+    /// The condition.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub condition_expression: Option<&'a str>,
     /// Names behind `#` placeholders.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub expression_attribute_names: Option<N>,
+    pub expression_attribute_names: Option<Pairs<'a, &'a str>>,
     /// Values behind `:` placeholders.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub expression_attribute_values: Option<V>,
+    pub expression_attribute_values: Option<Pairs<'a, Number>>,
     /// Whether the item that failed the condition is returned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub return_values_on_condition_check_failure: Option<&'static str>,
@@ -111,55 +112,55 @@ pub struct GetOutput {
 /// Writes one whole item.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct PutItem<'a, I, C> {
+pub struct PutItem<'a, I> {
     /// The table.
     pub table_name: &'a str,
     /// The item.
     pub item: I,
     /// The condition, where there is one.
     #[serde(flatten)]
-    pub condition: Option<C>,
+    pub expressions: Expressions<'a>,
     /// Whether the old item is returned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub return_values: Option<&'static str>,
 }
-request!(PutItem<I, C>, Write, WriteOutput);
+request!(PutItem<I>, Write, WriteOutput);
 
 /// Removes one item.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct DeleteItem<'a, K, C> {
+pub struct DeleteItem<'a, K> {
     /// The table.
     pub table_name: &'a str,
     /// The key.
     pub key: K,
     /// The condition, where there is one.
     #[serde(flatten)]
-    pub condition: Option<C>,
+    pub expressions: Expressions<'a>,
     /// Whether the old item is returned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub return_values: Option<&'static str>,
 }
-request!(DeleteItem<K, C>, Write, WriteOutput);
+request!(DeleteItem<K>, Write, WriteOutput);
 
 /// Changes attributes of one item.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct UpdateItem<'a, K, C> {
+pub struct UpdateItem<'a, K> {
     /// The table.
     pub table_name: &'a str,
     /// The key.
     pub key: K,
     /// What is changed.
     pub update_expression: &'a str,
-    /// The condition, with the placeholders of both expressions.
+    /// The condition, where there is one, and the placeholders of both expressions.
     #[serde(flatten)]
-    pub condition: Option<C>,
+    pub expressions: Expressions<'a>,
     /// Whether the old item is returned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub return_values: Option<&'static str>,
 }
-request!(UpdateItem<K, C>, Write, WriteOutput);
+request!(UpdateItem<K>, Write, WriteOutput);
 
 /// What [`PutItem`], [`DeleteItem`] and [`UpdateItem`] return.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -300,7 +301,7 @@ request!(DeleteTable, Control, IgnoredAny);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dynamodb::value::{Number, Pairs, Text};
+    use crate::dynamodb::value::Text;
     use serde_json::json;
 
     #[test]
@@ -308,12 +309,12 @@ mod tests {
         let put = PutItem {
             table_name: "t",
             item: Pairs(&[("pk", Text("k1"))]),
-            condition: Some(Condition {
-                condition_expression: "#v = :old",
+            expressions: Expressions {
+                condition_expression: Some("#v = :old"),
                 expression_attribute_names: Some(Pairs(&[("#v", "v")])),
                 expression_attribute_values: Some(Pairs(&[(":old", Number(3))])),
                 return_values_on_condition_check_failure: Some(ALL_OLD),
-            }),
+            },
             return_values: None,
         };
         let expected = json!({
@@ -322,7 +323,7 @@ mod tests {
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         });
         assert_eq!(serde_json::to_value(put).unwrap(), expected);
-        assert_eq!(<PutItem<'_, (), ()> as Request>::OPERATION, "PutItem");
+        assert_eq!(<PutItem<'_, ()> as Request>::OPERATION, "PutItem");
     }
 
     #[test]

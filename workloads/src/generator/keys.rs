@@ -1,0 +1,197 @@
+//! The keys in use, and when one retires.
+//!
+//! A checker's work on one key grows with the operations on it, and explodes with writes of unknown outcome.
+//! So a key retires after a bounded number of operations, or once [`MAX_INDETERMINATE`] writes on it have
+//! an unknown outcome, and a fresh key takes its place and its popularity. Every key ever used is kept for
+//! the reads at the end.
+
+use std::collections::BTreeMap;
+
+use growler_checker::history::{Event, EventType, Key};
+use rand::Rng;
+use serde_json::Value;
+
+use super::popularity::Sampler;
+use crate::workload::Shape;
+
+/// Writes of unknown outcome on one key before it retires.
+pub const MAX_INDETERMINATE: u32 = 8;
+
+/// A key in use, and what the completions told of it.
+#[derive(Debug, Clone)]
+pub struct KeyState {
+    /// The key.
+    pub key: Key,
+    /// The value that the newest completion showed; null for absent. None: unknown.
+    pub latest: Option<Value>,
+    /// The value that was shown before that one.
+    pub earlier: Option<Value>,
+    /// Writes on it that are open now.
+    pub writing: u32,
+    operations: u64,
+    indeterminate: u32,
+}
+
+impl KeyState {
+    fn new(number: usize) -> Self {
+        Self {
+            key: Key::Text(format!("k{number}")),
+            latest: None,
+            earlier: None,
+            writing: 0,
+            operations: 0,
+            indeterminate: 0,
+        }
+    }
+
+    fn shown(&mut self, value: &Value) {
+        if self.latest.as_ref() != Some(value) {
+            self.earlier = self.latest.replace(value.clone()).or(self.earlier.take());
+        }
+    }
+
+    fn update(&mut self, event: &Event) {
+        let writes = event.f != "read";
+        if event.kind == EventType::Invoke {
+            self.writing += u32::from(writes);
+            return;
+        }
+        if writes {
+            self.writing = self.writing.saturating_sub(1);
+            self.indeterminate += u32::from(event.kind == EventType::Info);
+        }
+        let value = match (event.kind, event.f.as_str()) {
+            (EventType::Ok, "cas") => event.value.get(1),
+            (EventType::Ok, _) => Some(&event.value),
+            (EventType::Fail, _) => event.observed.as_ref(),
+            _ => None,
+        };
+        if let Some(value) = value {
+            self.shown(value);
+        }
+    }
+}
+
+/// The keys in use.
+#[derive(Debug, Clone)]
+pub struct KeyPool {
+    sampler: Sampler,
+    slots: Vec<KeyState>,
+    slot_of: BTreeMap<Key, usize>,
+    used: Vec<Key>,
+    operations_per_key: u64,
+}
+
+impl KeyPool {
+    /// A pool as the command line shapes it.
+    #[must_use]
+    pub fn new(shape: &Shape) -> Self {
+        let keys = shape.keys.max(1);
+        let mut pool = Self {
+            sampler: Sampler::new(shape.popularity, keys),
+            slots: Vec::with_capacity(keys),
+            slot_of: BTreeMap::new(),
+            used: Vec::new(),
+            operations_per_key: shape.ops_per_key.max(1),
+        };
+        for slot in 0..keys {
+            let fresh = pool.fresh(slot);
+            pool.slots.push(fresh);
+        }
+        pool
+    }
+
+    /// A key for one operation, which counts against its life.
+    pub fn pick(&mut self, rng: &mut impl Rng) -> &KeyState {
+        let slot = self.sampler.sample(rng);
+        let state = &self.slots[slot];
+        if state.operations >= self.operations_per_key || state.indeterminate >= MAX_INDETERMINATE {
+            self.slot_of.remove(&state.key);
+            self.slots[slot] = self.fresh(slot);
+        }
+        let state = &mut self.slots[slot];
+        state.operations += 1;
+        state
+    }
+
+    /// Tells the pool of an event.
+    pub fn update(&mut self, event: &Event) {
+        let slot = event.key.as_ref().and_then(|key| self.slot_of.get(key));
+        if let Some(&slot) = slot {
+            self.slots[slot].update(event);
+        }
+    }
+
+    /// Every key that was ever in use, oldest first.
+    #[must_use]
+    pub fn used(&self) -> &[Key] {
+        &self.used
+    }
+
+    fn fresh(&mut self, slot: usize) -> KeyState {
+        let state = KeyState::new(self.used.len());
+        self.slot_of.insert(state.key.clone(), slot);
+        self.used.push(state.key.clone());
+        state
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workload::Popularity;
+    use growler_checker::history::Process;
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+    use serde_json::json;
+
+    fn pool(ops_per_key: u64) -> KeyPool {
+        KeyPool::new(&Shape {
+            keys: 1,
+            popularity: Popularity::Uniform,
+            ops_per_key,
+            concurrency: 1,
+            seed: 1,
+            table_prefix: String::new(),
+        })
+    }
+
+    fn event(kind: EventType, f: &str, value: Value) -> Event {
+        Event { key: Some("k0".into()), ..Event::new(Process::Client(0), kind, f, value) }
+    }
+
+    #[test]
+    fn a_key_retires_after_its_operations() {
+        let (mut pool, mut rng) = (pool(3), ChaCha8Rng::seed_from_u64(1));
+        let keys: Vec<_> = (0..7).map(|_| pool.pick(&mut rng).key.to_string()).collect();
+        assert_eq!(keys, ["k0", "k0", "k0", "k1", "k1", "k1", "k2"]);
+        assert_eq!(pool.used().len(), 3);
+    }
+
+    #[test]
+    fn a_key_retires_after_eight_writes_of_unknown_outcome() {
+        let (mut pool, mut rng) = (pool(1000), ChaCha8Rng::seed_from_u64(1));
+        for _ in 0..MAX_INDETERMINATE {
+            assert_eq!(pool.pick(&mut rng).key, "k0".into());
+            pool.update(&event(EventType::Info, "read", Value::Null));
+            pool.update(&event(EventType::Fail, "write", json!(1)));
+            pool.update(&event(EventType::Info, "write", json!(1)));
+        }
+        assert_eq!(pool.pick(&mut rng).key, "k1".into());
+    }
+
+    #[test]
+    fn completions_show_the_value_in_force() {
+        let (mut pool, mut rng) = (pool(1000), ChaCha8Rng::seed_from_u64(1));
+        pool.update(&event(EventType::Ok, "read", Value::Null));
+        pool.update(&event(EventType::Invoke, "cas", json!([null, 4])));
+        assert_eq!(pool.pick(&mut rng).writing, 1);
+        pool.update(&event(EventType::Ok, "cas", json!([null, 4])));
+        let failed = Event { observed: Some(json!(9)), ..event(EventType::Fail, "cas", json!([4, 5])) };
+        pool.update(&failed);
+        pool.update(&event(EventType::Info, "write", json!(11)));
+        let state = pool.pick(&mut rng);
+        assert_eq!((state.latest.clone(), state.earlier.clone()), (Some(json!(9)), Some(json!(4))));
+        assert_eq!(state.writing, 0);
+    }
+}

@@ -1,0 +1,96 @@
+//! The canary: small writes beside the load, which show when the system serves again.
+//!
+//! They go to a table of their own and are no part of the history. One key stands for each partition that
+//! the server tells of; a server that tells of none counts as one partition.
+
+use std::collections::BTreeMap;
+
+use crate::dynamodb::request::{Expressions, PutItem};
+use crate::dynamodb::{Client, Failure, Outcome, Pairs, Request, Text};
+use crate::tables::{self, Patient};
+use crate::workload::SetUpError;
+
+/// The name of the one partition of a server that tells of none.
+pub const WHOLE: &str = "all";
+
+/// Keys that are tried when partitions are looked for. With three partitions, all but one run in 10^10 find
+/// each of them.
+const TRIED: usize = 64;
+
+/// Who speaks, in messages about set-up and tear-down.
+const NAME: &str = "canary";
+
+/// The canary's table.
+#[derive(Debug, Clone)]
+pub struct Canary {
+    table: String,
+}
+
+impl Canary {
+    /// The canary whose table's name begins with `table_prefix`.
+    #[must_use]
+    pub fn new(table_prefix: &str) -> Self {
+        Self { table: format!("{table_prefix}canary") }
+    }
+
+    /// Makes its table.
+    ///
+    /// # Errors
+    /// When it is refused, or nobody answers in time.
+    pub async fn set_up(&self, client: &Client) -> Result<(), SetUpError> {
+        tables::create(client, NAME, &self.table, "pk", None).await
+    }
+
+    /// One write through `node`, once; `Ok` with the partition that acknowledged it, where the server says.
+    ///
+    /// # Errors
+    /// When it was not acknowledged.
+    pub async fn write(&self, client: &Client, node: usize, key: &str) -> Result<Option<String>, Failure> {
+        let request = PutItem {
+            table_name: &self.table,
+            item: Pairs(&[("pk", Text(key))]),
+            expressions: Expressions::default(),
+            return_values: None,
+        };
+        let answer = client.send(node, &request).await;
+        match answer.outcome {
+            Outcome::Ok(_) => Ok(answer.partition),
+            Outcome::Fail(failure) | Outcome::Info(failure) => Err(failure),
+        }
+    }
+
+    /// One key for each partition, as `(key, partition)`, ordered by partition. Asks one node after the other
+    /// until each of the first `nodes` has acknowledged something.
+    ///
+    /// # Errors
+    /// When a write is refused for good, or nobody answers in time.
+    pub async fn discover(&self, client: &Client, nodes: usize) -> Result<Vec<(String, String)>, SetUpError> {
+        let mut keys = BTreeMap::new();
+        for i in 0..TRIED {
+            let (key, mut node) = (format!("c{i}"), i % nodes.max(1));
+            let patient = Patient::new(client, NAME);
+            let partition = loop {
+                match self.write(client, node, &key).await {
+                    Ok(partition) => break partition.unwrap_or_else(|| WHOLE.to_owned()),
+                    Err(failure) => {
+                        patient.give_up_or_wait(node, PutItem::<()>::OPERATION, failure).await?;
+                    }
+                }
+                node += 1;
+            };
+            if partition == WHOLE {
+                return Ok(vec![(key, partition)]);
+            }
+            keys.entry(partition).or_insert(key);
+        }
+        Ok(keys.into_iter().map(|(partition, key)| (key, partition)).collect())
+    }
+
+    /// Removes its table.
+    ///
+    /// # Errors
+    /// When it could not be removed: the message names it.
+    pub async fn tear_down(&self, client: &Client) -> Result<(), SetUpError> {
+        tables::delete(client, NAME, &self.table).await
+    }
+}

@@ -1,0 +1,216 @@
+//! The workloads `register` and `cas-register`: many independent keys, each a register.
+//!
+//! A register is one item, `{"pk": key, "v": value}`; absent is null. Every value that is written is written
+//! once in a run, so a read tells which write it saw. Old images are always asked for, and what the server
+//! returns of them is recorded as `observed`: only where a probe before the run has shown that it does
+//! ([`old_images`]), since otherwise "no old image" and "there was no item" look alike.
+
+mod choose;
+mod old_images;
+
+use async_trait::async_trait;
+use growler_checker::history::EventType;
+use growler_checker::verdict::Check;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::dynamodb::outcome::CONDITION_FAILED;
+use crate::dynamodb::request::{
+    ALL_OLD, DeleteItem, Expressions, GetItem, GetOutput, PutItem, UpdateItem, WriteOutput,
+};
+use crate::dynamodb::{Answer, Client, Failure, Item, Number, Outcome, Pairs, Text};
+use crate::tables;
+use crate::workload::{Completion, Description, Generator, Invocation, SetUpError, Shape, Workload};
+use choose::RegisterGenerator;
+use old_images::{By, OldImages};
+
+/// `growler list workloads`: plain registers.
+pub(crate) static REGISTER: Description = Description {
+    name: "register",
+    about: "Independent registers: put, get and delete of single items, each written value unique",
+    stores: &["leader"],
+    model: "register",
+    promises: &["linearizable", "dynamodb-region"],
+    needs: &["CreateTable", "DescribeTable", "DeleteTable", "GetItem", "PutItem", "DeleteItem", "UpdateItem"],
+};
+
+/// `growler list workloads`: registers with conditional writes.
+pub(crate) static CAS_REGISTER: Description = Description {
+    name: "cas-register",
+    about: "Registers with compare-and-set, put-if-absent and conditional delete beside plain writes",
+    stores: &["leader"],
+    model: "cas-register",
+    promises: &["linearizable", "dynamodb-region"],
+    needs: &["CreateTable", "DescribeTable", "DeleteTable", "GetItem", "PutItem", "DeleteItem", "UpdateItem"],
+};
+
+/// One of the two register workloads.
+pub(crate) struct Registers {
+    description: &'static Description,
+    shape: Shape,
+    table: String,
+    images: OldImages,
+}
+
+impl Registers {
+    /// The workload that `description`, one of this module's two, describes.
+    #[must_use]
+    pub(crate) fn new(description: &'static Description, shape: &Shape) -> Self {
+        Self {
+            description,
+            table: format!("{}{}", shape.table_prefix, description.name),
+            shape: shape.clone(),
+            images: OldImages::default(),
+        }
+    }
+
+    fn conditional(&self) -> bool {
+        self.description.name == CAS_REGISTER.name
+    }
+
+    async fn read(&self, client: &Client, node: usize, key: &str, op: &Invocation) -> Completion {
+        let key = Pairs(&[("pk", Text(key))]);
+        let request = GetItem { table_name: &self.table, key, consistent_read: op.consistency.is_none() };
+        let Answer { outcome, partition } = client.send(node, &request).await;
+        match outcome.map(|GetOutput { item }| recorded(item.as_ref())) {
+            Outcome::Ok(value) => done(value, None, partition),
+            Outcome::Fail(failure) => failed(EventType::Fail, op, &failure, None, partition),
+            Outcome::Info(failure) => failed(EventType::Info, op, &failure, None, partition),
+        }
+    }
+
+    /// Sends one write, conditional or not.
+    async fn write(&self, client: &Client, node: usize, op: &Invocation, write: Write<'_>) -> Completion {
+        let Write { key, old, new } = write;
+        let by = match new.as_i64() {
+            None => By::Delete,
+            Some(_) if op.via == Some("update") => By::Update,
+            Some(_) => By::Put,
+        };
+        let number = |value: Option<&Value>| Number(value.and_then(Value::as_i64).unwrap_or_default());
+        let values = [(":new", number(Some(new))), (":old", number(old))];
+        let compares = old.is_some_and(|old| !old.is_null());
+        let used = &values[usize::from(by != By::Update)..1 + usize::from(compares)];
+        let asked = |offered: bool| offered.then_some(ALL_OLD);
+        let names = Pairs(&[("#v", "v")]);
+        let expressions = Expressions {
+            condition_expression: old
+                .map(|_| if compares { "#v = :old" } else { "attribute_not_exists(#v)" }),
+            expression_attribute_names: (old.is_some() || by == By::Update).then_some(names),
+            expression_attribute_values: (!used.is_empty()).then_some(Pairs(used)),
+            return_values_on_condition_check_failure: asked(old.is_some() && self.images.on_failure(by)),
+        };
+        let return_values = asked(self.images.on_success(by));
+        let table_name = self.table.as_str();
+        let pk = Text(key);
+        let answer = match by {
+            By::Put => {
+                let item = Register { pk, v: values[0].1 };
+                client.send(node, &PutItem { table_name, item, expressions, return_values }).await
+            }
+            By::Update => {
+                let (key, update_expression) = (Pairs(&[("pk", pk)]), "SET #v = :new");
+                let request = UpdateItem { table_name, key, update_expression, expressions, return_values };
+                client.send(node, &request).await
+            }
+            By::Delete => {
+                let key = Pairs(&[("pk", pk)]);
+                client.send(node, &DeleteItem { table_name, key, expressions, return_values }).await
+            }
+        };
+        self.written(by, op, answer)
+    }
+
+    /// The completion of a write, with what the server said of the value in force before.
+    fn written(&self, by: By, op: &Invocation, answer: Answer<WriteOutput>) -> Completion {
+        let partition = answer.partition;
+        match answer.outcome {
+            Outcome::Ok(output) => {
+                let before = recorded(output.attributes.as_ref());
+                done(op.value.clone(), self.images.on_success(by).then_some(before), partition)
+            }
+            Outcome::Fail(failure) => {
+                let told = failure.error == CONDITION_FAILED && self.images.on_failure(by);
+                let before = told.then(|| recorded(failure.item.as_ref()));
+                failed(EventType::Fail, op, &failure, before, partition)
+            }
+            Outcome::Info(failure) => failed(EventType::Info, op, &failure, None, partition),
+        }
+    }
+}
+
+/// A write of one register: `new` (null deletes), where the value in force is `old` (`Some(Null)`: where there
+/// is none; `None`: in any case).
+struct Write<'a> {
+    key: &'a str,
+    old: Option<&'a Value>,
+    new: &'a Value,
+}
+
+/// A register as it is stored.
+#[derive(Serialize)]
+struct Register<'a> {
+    pk: Text<'a>,
+    v: Number,
+}
+
+/// What an item holds as the history records it; null where there is none.
+fn recorded(item: Option<&Item>) -> Value {
+    item.map_or(Value::Null, |item| item.recorded("v"))
+}
+
+fn done(value: Value, observed: Option<Value>, partition: Option<String>) -> Completion {
+    Completion { kind: EventType::Ok, value, observed, error: None, partition }
+}
+
+fn failed(
+    kind: EventType,
+    op: &Invocation,
+    failure: &Failure,
+    observed: Option<Value>,
+    partition: Option<String>,
+) -> Completion {
+    Completion { kind, value: op.value.clone(), observed, error: Some(failure.recorded()), partition }
+}
+
+#[async_trait]
+impl Workload for Registers {
+    fn description(&self) -> &'static Description {
+        self.description
+    }
+
+    async fn set_up(&mut self, client: &Client) -> Result<(), SetUpError> {
+        tables::create(client, self.description.name, &self.table, "pk", None).await?;
+        self.images = self.probe_old_images(client).await?;
+        Ok(())
+    }
+
+    fn generator(&self) -> Box<dyn Generator> {
+        Box::new(RegisterGenerator::new(&self.shape, self.conditional()))
+    }
+
+    async fn invoke(&self, client: &Client, op: &Invocation) -> Completion {
+        let node = op.node.unwrap_or(client.home());
+        let key = op.key.as_ref().map(ToString::to_string).unwrap_or_default();
+        let key = key.as_str();
+        match (op.f, op.value.as_array().map(Vec::as_slice)) {
+            ("read", _) => self.read(client, node, key, op).await,
+            ("cas", Some([old, new])) => {
+                self.write(client, node, op, Write { key, old: Some(old), new }).await
+            }
+            _ => self.write(client, node, op, Write { key, old: None, new: &op.value }).await,
+        }
+    }
+
+    fn checks(&self, _promise: &str) -> Vec<Box<dyn Check>> {
+        Vec::new()
+    }
+
+    fn functions(&self) -> &'static [&'static str] {
+        if self.conditional() { &["read", "write", "cas"] } else { &["read", "write"] }
+    }
+
+    async fn tear_down(&self, client: &Client) -> Result<(), SetUpError> {
+        tables::delete(client, self.description.name, &self.table).await
+    }
+}

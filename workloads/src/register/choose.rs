@@ -1,0 +1,294 @@
+//! Which operation comes next on a register.
+//!
+//! Plain registers get half reads and half writes. With conditions, about half of them should hold and half
+//! should fail: both are what a checker learns from. Whether one holds is steered by where `old` comes from.
+//! The newest value that a completion showed mostly holds; an older one, or "absent" of what is there, mostly
+//! fails. The share that held so far decides which is tried; where contention lets too few hold, a key with
+//! an open write is read instead.
+
+use growler_checker::history::{Event, EventType};
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde_json::{Value, json};
+
+use crate::dynamodb::outcome::CONDITION_FAILED;
+use crate::generator::{FinalReads, KeyPool, KeyState, invocation};
+use crate::workload::{Context, Generator, Invocation, Next, Shape};
+
+/// A value that is never written: a condition on it fails on every key. Written values start at 1.
+const NEVER_WRITTEN: i64 = 0;
+
+/// The generator of both register workloads.
+pub(super) struct RegisterGenerator {
+    rng: ChaCha8Rng,
+    keys: KeyPool,
+    chooser: Chooser,
+    final_reads: Option<FinalReads>,
+}
+
+impl RegisterGenerator {
+    pub(super) fn new(shape: &Shape, conditional: bool) -> Self {
+        Self {
+            rng: ChaCha8Rng::seed_from_u64(shape.seed),
+            keys: KeyPool::new(shape),
+            chooser: Chooser { conditional, ..Chooser::default() },
+            final_reads: None,
+        }
+    }
+}
+
+impl Generator for RegisterGenerator {
+    fn next(&mut self, context: &Context) -> Next {
+        if let Some(reads) = &mut self.final_reads {
+            return reads.next(context);
+        }
+        let key = self.keys.pick(&mut self.rng);
+        let op = self.chooser.choose(key, &mut self.rng);
+        Next::Op(Invocation { key: Some(key.key.clone()), ..op })
+    }
+
+    fn update(&mut self, event: &Event) {
+        self.keys.update(event);
+        self.chooser.update(event);
+        if let Some(reads) = &mut self.final_reads {
+            reads.update(event);
+        }
+    }
+
+    fn finish(&mut self) {
+        if self.final_reads.is_none() {
+            let read =
+                |key: &_| Invocation { key: Some(Clone::clone(key)), ..invocation("read", Value::Null) };
+            self.final_reads = Some(FinalReads::new(self.keys.used().iter().map(read).collect()));
+        }
+    }
+}
+
+/// Chooses functions and arguments.
+#[derive(Debug, Default)]
+struct Chooser {
+    conditional: bool,
+    written: i64,
+    held: u64,
+    failed: u64,
+}
+
+impl Chooser {
+    fn choose(&mut self, key: &KeyState, rng: &mut impl Rng) -> Invocation {
+        let roll = rng.random_range(0..100);
+        if !self.conditional {
+            return match roll {
+                0..50 => read(),
+                50..97 => self.write(),
+                _ => invocation("write", Value::Null),
+            };
+        }
+        match roll {
+            0..35 => read(),
+            35..54 => self.write(),
+            54 => invocation("write", Value::Null),
+            _ => self.cas(key, rng),
+        }
+    }
+
+    fn update(&mut self, event: &Event) {
+        if event.f == "cas" {
+            let failed = event.error.as_ref().and_then(Value::as_str) == Some(CONDITION_FAILED);
+            self.held += u64::from(event.kind == EventType::Ok);
+            self.failed += u64::from(failed);
+        }
+    }
+
+    fn cas(&mut self, key: &KeyState, rng: &mut impl Rng) -> Invocation {
+        let hold = rng.random_bool(if self.held <= self.failed { 0.9 } else { 0.1 });
+        let contended = key.writing > 0 && 3 * self.held < 2 * self.failed;
+        let latest = key.latest.as_ref().filter(|value| value.is_i64() || value.is_null());
+        let old = match latest {
+            Some(_) if hold && contended => return read(),
+            Some(latest) if hold => latest.clone(),
+            None if hold => return read(),
+            _ => failing(key, rng),
+        };
+        let new = if !old.is_null() && rng.random_ratio(1, 6) { Value::Null } else { json!(self.fresh()) };
+        let via = (!old.is_null() && !new.is_null() && rng.random_bool(0.5)).then_some("update");
+        Invocation { via, ..invocation("cas", json!([old, new])) }
+    }
+
+    fn write(&mut self) -> Invocation {
+        invocation("write", json!(self.fresh()))
+    }
+
+    /// A value that was not written before.
+    fn fresh(&mut self) -> i64 {
+        self.written += 1;
+        self.written
+    }
+}
+
+fn read() -> Invocation {
+    invocation("read", Value::Null)
+}
+
+/// A condition's value that probably is not in force.
+fn failing(key: &KeyState, rng: &mut impl Rng) -> Value {
+    if key.latest.as_ref().is_some_and(|latest| !latest.is_null()) && rng.random_ratio(1, 3) {
+        return Value::Null;
+    }
+    key.earlier.clone().filter(Value::is_i64).unwrap_or(json!(NEVER_WRITTEN))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workload::Popularity;
+    use growler_checker::history::{Key, Process};
+    use std::collections::{BTreeMap, HashSet};
+    use std::time::Duration;
+
+    fn shape(keys: usize) -> Shape {
+        Shape {
+            keys,
+            popularity: Popularity::Zipf(1.0),
+            ops_per_key: 200,
+            concurrency: 8,
+            seed: 7,
+            table_prefix: String::new(),
+        }
+    }
+
+    /// What a generator was asked for and told, in order, by eight workers on registers that work.
+    fn simulate(shape: &Shape, conditional: bool, operations: usize) -> Vec<Event> {
+        let mut generator = RegisterGenerator::new(shape, conditional);
+        let mut registers: BTreeMap<Key, Value> = BTreeMap::new();
+        let mut open: Vec<Option<Invocation>> = vec![None; shape.concurrency];
+        let mut events = Vec::new();
+        for step in 0..operations * 2 {
+            // A fixed order that overlaps operations: worker 5k mod n either begins or ends.
+            let worker = (step * 5 + step / 7) % open.len();
+            let context =
+                Context { time: Duration::from_millis(step as u64), client: worker as u64, nodes: 3 };
+            let event = match open[worker].take() {
+                Some(op) => complete(&op, worker, &mut registers),
+                None => {
+                    let Next::Op(op) = generator.next(&context) else { panic!("the load goes on") };
+                    let event = event(&op, worker, EventType::Invoke);
+                    open[worker] = Some(op);
+                    event
+                }
+            };
+            generator.update(&event);
+            events.push(event);
+        }
+        events
+    }
+
+    fn event(op: &Invocation, worker: usize, kind: EventType) -> Event {
+        let process = Process::Client(worker as u64);
+        Event { key: op.key.clone(), ..Event::new(process, kind, op.f, op.value.clone()) }
+    }
+
+    fn complete(op: &Invocation, worker: usize, registers: &mut BTreeMap<Key, Value>) -> Event {
+        let register = registers.entry(op.key.clone().unwrap()).or_insert(Value::Null);
+        let mut event = event(op, worker, EventType::Ok);
+        match op.f {
+            "read" => event.value = register.clone(),
+            "write" => *register = op.value.clone(),
+            _ if op.value[0] == *register => *register = op.value[1].clone(),
+            _ => {
+                event.kind = EventType::Fail;
+                event.error = Some(json!(CONDITION_FAILED));
+                event.observed = Some(register.clone());
+            }
+        }
+        event
+    }
+
+    fn share(events: &[Event], of: impl Fn(&Event) -> bool, among: impl Fn(&Event) -> bool) -> f64 {
+        let completions = || events.iter().filter(|e| e.kind != EventType::Invoke && among(e));
+        completions().filter(|e| of(e)).count() as f64 / completions().count() as f64
+    }
+
+    #[test]
+    fn the_same_seed_and_completions_give_the_same_operations() {
+        for conditional in [false, true] {
+            let run = || simulate(&shape(5), conditional, 2_000);
+            assert_eq!(run(), run());
+            let other = simulate(&Shape { seed: 8, ..shape(5) }, conditional, 2_000);
+            assert_ne!(run(), other);
+        }
+    }
+
+    #[test]
+    fn at_least_a_third_of_what_succeeds_are_writes() {
+        for conditional in [false, true] {
+            let events = simulate(&shape(5), conditional, 5_000);
+            let writes = share(&events, |e| e.f != "read", |e| e.kind == EventType::Ok);
+            assert!(writes > 0.34, "{writes}");
+        }
+    }
+
+    #[test]
+    fn conditions_hold_and_fail_often_also_on_one_contended_key() {
+        for keys in [1, 5, 50] {
+            let events = simulate(&shape(keys), true, 5_000);
+            let held = share(&events, |e| e.kind == EventType::Ok, |e| e.f == "cas");
+            assert!((0.25..0.75).contains(&held), "{keys} keys: {held}");
+        }
+    }
+
+    #[test]
+    fn every_written_value_is_written_once() {
+        for conditional in [false, true] {
+            let events = simulate(&shape(5), conditional, 2_000);
+            let written =
+                events.iter().filter(|e| e.kind == EventType::Invoke).filter_map(|e| match e.f.as_str() {
+                    "write" => e.value.as_i64(),
+                    "cas" => e.value[1].as_i64(),
+                    _ => None,
+                });
+            let (mut seen, mut count) = (HashSet::new(), 0);
+            for value in written {
+                assert!(value > NEVER_WRITTEN && seen.insert(value), "{value}");
+                count += 1;
+            }
+            assert!(count > 500);
+        }
+    }
+
+    #[test]
+    fn most_deletes_are_conditional_and_some_use_update_item() {
+        let mut generator = RegisterGenerator::new(&shape(5), true);
+        let (mut registers, mut deletes, mut updates) = (BTreeMap::new(), [0, 0], 0);
+        for step in 0..5_000 {
+            let context = Context { time: Duration::from_millis(step), client: 0, nodes: 3 };
+            let Next::Op(op) = generator.next(&context) else { panic!("the load goes on") };
+            match op.f {
+                "write" => deletes[0] += u32::from(op.value.is_null()),
+                "cas" => deletes[1] += u32::from(op.value[1].is_null()),
+                _ => {}
+            }
+            updates += u32::from(op.via == Some("update"));
+            generator.update(&event(&op, 0, EventType::Invoke));
+            generator.update(&complete(&op, 0, &mut registers));
+        }
+        assert!(deletes[1] > 2 * deletes[0] && deletes[0] > 0 && updates > 200, "{deletes:?} {updates}");
+    }
+
+    #[test]
+    fn the_end_reads_every_key_that_was_ever_used() {
+        let mut generator = RegisterGenerator::new(&Shape { ops_per_key: 10, ..shape(3) }, false);
+        let context = Context { time: Duration::ZERO, client: 0, nodes: 3 };
+        let mut used = HashSet::new();
+        for _ in 0..500 {
+            let Next::Op(op) = generator.next(&context) else { panic!("the load goes on") };
+            used.insert(op.key.unwrap());
+        }
+        generator.finish();
+        let mut nodes: BTreeMap<Key, HashSet<usize>> = BTreeMap::new();
+        while let Next::Op(op) = generator.next(&context) {
+            nodes.entry(op.key.clone().unwrap()).or_default().insert(op.node.unwrap());
+            generator.update(&event(&op, 0, EventType::Ok));
+        }
+        assert!(used.len() > 40 && used.iter().all(|key| nodes[key].len() == 3));
+    }
+}

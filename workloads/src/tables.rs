@@ -1,0 +1,208 @@
+//! Tables of a run: made at the start, removed at the end, and the patience that both need.
+//!
+//! Nothing here is recorded, so here, and only here, a request may be repeated: each of these has the same
+//! effect twice as once. Requests that find nobody are given up soon; a system that answers, and is not ready
+//! yet, is waited for.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::dynamodb::outcome::Seen;
+use crate::dynamodb::request::{AttributeDefinition, CreateTable, DeleteTable, DescribeTable, KeySchema};
+use crate::dynamodb::{Client, Failure, Outcome, Request};
+use crate::workload::SetUpError;
+
+/// How long a system that answers may take to do what set-up and tear-down ask.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long nobody may be found at an address.
+const UNREACHABLE_AFTER: Duration = Duration::from_secs(2);
+
+/// Between two questions of the same kind.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Sends requests of set-up and tear-down until they are answered.
+pub(crate) struct Patient<'a> {
+    client: &'a Client,
+    workload: &'static str,
+    began: Instant,
+}
+
+impl<'a> Patient<'a> {
+    pub(crate) fn new(client: &'a Client, workload: &'static str) -> Self {
+        Self { client, workload, began: Instant::now() }
+    }
+
+    /// Sends `request`, to one node after the other, until one answers.
+    ///
+    /// # Errors
+    /// When it is refused for good, or nobody answers in time.
+    pub(crate) async fn ask<R: Request>(&self, request: &R) -> Result<R::Output, SetUpError> {
+        let mut node = self.client.home();
+        loop {
+            match self.client.send(node, request).await.outcome {
+                Outcome::Ok(output) => return Ok(output),
+                Outcome::Fail(failure) | Outcome::Info(failure) => {
+                    self.give_up_or_wait(node, R::OPERATION, failure).await?;
+                }
+            }
+            node += 1;
+        }
+    }
+
+    /// Returns when the question may be asked again.
+    ///
+    /// # Errors
+    /// When there is no point in asking again.
+    pub(crate) async fn give_up_or_wait(
+        &self,
+        node: usize,
+        operation: &'static str,
+        failure: Failure,
+    ) -> Result<(), SetUpError> {
+        let endpoint = self.client.endpoint(node).url.clone();
+        let reason = describe(&failure);
+        if failure.error == "UnknownOperationException" {
+            let reason = format!("it does not offer {operation}");
+            return Err(SetUpError::Unsupported { endpoint, workload: self.workload, reason });
+        }
+        let patience = match kind_of(&failure) {
+            Obstacle::Nobody => UNREACHABLE_AFTER,
+            Obstacle::NotYet => PATIENCE,
+            Obstacle::Refusal => return Err(SetUpError::Refused { endpoint, operation, reason }),
+        };
+        if self.began.elapsed() >= patience {
+            return Err(SetUpError::Unreachable { endpoint, reason });
+        }
+        tokio::time::sleep(PAUSE).await;
+        Ok(())
+    }
+}
+
+/// What is in the way of a request.
+enum Obstacle {
+    Nobody,
+    NotYet,
+    Refusal,
+}
+
+fn kind_of(failure: &Failure) -> Obstacle {
+    let nobody = [Seen::Refused, Seen::NotConnected, Seen::ConnectTimeout];
+    let later = [
+        Seen::ConnectionLost,
+        Seen::Timeout,
+        Seen::Truncated,
+        Seen::Checksum,
+        Seen::Service("ResourceInUseException"),
+        Seen::Service("ResourceNotFoundException"),
+        Seen::Service("LimitExceededException"),
+        Seen::Service("ProvisionedThroughputExceededException"),
+        Seen::Service("ThrottlingException"),
+        Seen::Service("RequestLimitExceeded"),
+        Seen::Service("TransactionConflictException"),
+    ];
+    let is = |seen: &Seen| seen.row().error == failure.error;
+    if nobody.iter().any(is) {
+        Obstacle::Nobody
+    } else if later.iter().any(is) || failure.error.starts_with("http-5") {
+        Obstacle::NotYet
+    } else {
+        Obstacle::Refusal
+    }
+}
+
+/// An error and what came with it, for a message.
+fn describe(failure: &Failure) -> String {
+    let mut text = failure.error.clone();
+    if !failure.message.is_empty() {
+        text = format!("{text}: {}", failure.message);
+    }
+    if !failure.reasons.is_empty() {
+        text = format!("{text} ({})", failure.reasons.join(", "));
+    }
+    text
+}
+
+/// Makes a table whose key attributes are strings, and waits until every node knows it as active.
+///
+/// # Errors
+/// When it is refused, or nobody answers in time.
+pub(crate) async fn create(
+    client: &Client,
+    workload: &'static str,
+    table_name: &str,
+    hash: &str,
+    range: Option<&str>,
+) -> Result<(), SetUpError> {
+    let parts: Vec<(&str, &str)> =
+        std::iter::once((hash, "HASH")).chain(range.map(|name| (name, "RANGE"))).collect();
+    let key_schema: Vec<_> =
+        parts.iter().map(|&(attribute_name, key_type)| KeySchema { attribute_name, key_type }).collect();
+    let definitions: Vec<_> = parts
+        .iter()
+        .map(|&(attribute_name, _)| AttributeDefinition { attribute_name, attribute_type: "S" })
+        .collect();
+    let request = CreateTable {
+        table_name,
+        key_schema: &key_schema,
+        attribute_definitions: &definitions,
+        billing_mode: "PAY_PER_REQUEST",
+    };
+    let patient = Patient::new(client, workload);
+    let mut node = client.home();
+    loop {
+        // The name carries the run's id: who has it already is an attempt of ours whose answer got lost.
+        match client.send(node, &request).await.outcome.failure() {
+            None => break,
+            Some(failure) if failure.error == "ResourceInUseException" => break,
+            Some(failure) => patient.give_up_or_wait(node, CreateTable::OPERATION, failure.clone()).await?,
+        }
+        node += 1;
+    }
+    for node in 0..client.nodes() {
+        wait_until_active(&patient, node, table_name).await?;
+    }
+    Ok(())
+}
+
+async fn wait_until_active(patient: &Patient<'_>, node: usize, table_name: &str) -> Result<(), SetUpError> {
+    loop {
+        let waiting = match patient.client.send(node, &DescribeTable { table_name }).await.outcome {
+            Outcome::Ok(answer) if answer.table.table_status == "ACTIVE" => return Ok(()),
+            Outcome::Ok(answer) => Failure {
+                error: "ResourceInUseException".to_owned(),
+                message: format!("{table_name} is {}", answer.table.table_status),
+                item: None,
+                reasons: Vec::new(),
+            },
+            Outcome::Fail(failure) | Outcome::Info(failure) => failure,
+        };
+        patient.give_up_or_wait(node, DescribeTable::OPERATION, waiting).await?;
+    }
+}
+
+/// Removes a table. One that is not there is removed.
+///
+/// # Errors
+/// When no node could be brought to remove it: the message names it.
+pub(crate) async fn delete(
+    client: &Client,
+    workload: &'static str,
+    table_name: &str,
+) -> Result<(), SetUpError> {
+    let patient = Patient::new(client, workload);
+    let mut node = client.home();
+    loop {
+        let failure = match client.send(node, &DeleteTable { table_name }).await.outcome {
+            Outcome::Ok(_) => return Ok(()),
+            Outcome::Fail(failure) | Outcome::Info(failure) => failure,
+        };
+        if failure.error == "ResourceNotFoundException" {
+            return Ok(());
+        }
+        let message = format!("{} (table {table_name})", failure.message);
+        patient.give_up_or_wait(node, DeleteTable::OPERATION, Failure { message, ..failure }).await?;
+        node += 1;
+    }
+}
