@@ -3,5 +3,8 @@
 //! This crate is pure. It does no I/O, reads no clock and spawns nothing but scoped threads whose results do
 //! not depend on scheduling; it knows nothing of DynamoDB. The same history and budget give the same answer.
 
+pub mod anomaly;
 pub mod history;
+pub mod linearizability;
+pub mod model;
 pub mod verdict;

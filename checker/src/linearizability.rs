@@ -1,0 +1,226 @@
+//! Is each object linearizable? The check, its budget, and the way from an answer to a verdict.
+//!
+//! Linearizability is local (Herlihy & Wing 1990): a history is linearizable if that of every object is. So
+//! each key is judged by itself, several at a time, and the results are put together in the order of the
+//! keys. For one key:
+//!
+//! 1. [`object`] applies the contract's table: what does each operation say?
+//! 2. [`problem`] leaves out what cannot matter, [`lifetimes`] finds what is known of each value.
+//! 3. [`general`] searches for an order that explains everything.
+//! 4. If there is none, [`certificate`] finds the few operations that prove it, [`classify`] names the
+//!    anomaly, and [`explain`] says it in a sentence.
+//!
+//! The budget is dealt out by the number of operations of each key, so the answer does not depend on which
+//! key is judged first, or on how many threads there are.
+
+mod certificate;
+mod classify;
+mod explain;
+mod general;
+mod lifetimes;
+mod object;
+mod problem;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use general::{Answer, Exhausted, Limits};
+pub use object::InputError;
+use object::Object;
+use problem::{Problem, View};
+use serde_json::Value;
+
+use crate::history::{Event, Operation, PairError, by_key, pair};
+use crate::model::register::Register;
+use crate::verdict::{Anomaly, Budget, Check, CheckResult, Validity};
+
+/// The check that every item is linearizable, under the model `register` or `cas-register`. Its name in
+/// verdicts is `linearizable`. Eventual reads are skipped: they promise nothing here.
+#[derive(Debug, Clone, Copy)]
+pub struct Linearizable {
+    model: &'static str,
+}
+
+/// Why a history cannot be judged.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HistoryError {
+    /// Its events are not operations.
+    #[error(transparent)]
+    Pair(#[from] PairError),
+    /// Its operations are not those of the model.
+    #[error(transparent)]
+    Input(#[from] InputError),
+}
+
+impl Linearizable {
+    /// The check for the model `register`: `read` and `write`.
+    #[must_use]
+    pub fn register() -> Self {
+        Self { model: "register" }
+    }
+
+    /// The check for the model `cas-register`: `read`, `write` and `cas`.
+    #[must_use]
+    pub fn cas_register() -> Self {
+        Self { model: "cas-register" }
+    }
+
+    /// Whether the events are a history of this model. [`Check::check`] answers *unknown* for others; ask
+    /// here first where that should be an error.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, and at which event.
+    pub fn validate(&self, events: &[Event]) -> Result<(), HistoryError> {
+        self.objects(events).map(|_| ())
+    }
+
+    fn objects<'h>(&self, events: &'h [Event]) -> Result<Vec<Object<'h>>, HistoryError> {
+        let operations: Vec<Operation<'h>> = pair(events)?;
+        let objects = by_key(&operations).into_iter();
+        let objects: Result<_, InputError> =
+            objects.map(|(key, operations)| Object::new(self.model, key, operations)).collect();
+        Ok(objects?)
+    }
+}
+
+impl Check for Linearizable {
+    fn name(&self) -> &'static str {
+        "linearizable"
+    }
+
+    fn check(&self, events: &[Event], budget: &Budget) -> CheckResult {
+        match self.objects(events) {
+            Ok(objects) => {
+                let findings = in_parallel(&objects, |object| judge(object, share(budget, object, &objects)));
+                merge(&objects, findings)
+            }
+            Err(error) => CheckResult {
+                valid: Validity::Unknown,
+                anomalies: Vec::new(),
+                unknown: vec![error.to_string()],
+                stats: BTreeMap::new(),
+            },
+        }
+    }
+}
+
+/// What was found of one object.
+#[derive(Debug)]
+struct Finding {
+    answer: Answer,
+    anomaly: Option<Anomaly>,
+    steps: u64,
+}
+
+/// The part of the budget that is this object's: by its number of operations.
+fn share(budget: &Budget, object: &Object<'_>, objects: &[Object<'_>]) -> Limits {
+    let all: usize = objects.iter().map(|object| object.entries.len()).sum();
+    let part = |total: u64| {
+        let exact = u128::from(total) * object.entries.len() as u128 / all.max(1) as u128;
+        u64::try_from(exact).unwrap_or(u64::MAX)
+    };
+    Limits { steps: part(budget.steps), bytes: part(budget.bytes) }
+}
+
+/// Judges one object.
+fn judge(object: &Object<'_>, limits: Limits) -> Finding {
+    let (answer, steps) = solve(object, View::Whole, limits);
+    let anomaly = match answer {
+        Answer::Not { at } => {
+            let certificate = certificate::find(object, at, limits);
+            Some(classify::anomaly(object, &certificate))
+        }
+        Answer::Linearizable | Answer::Unknown { .. } => None,
+    };
+    Finding { answer, anomaly, steps }
+}
+
+/// Searches under a view of the history; says also how many steps it took.
+fn solve(object: &Object<'_>, view: View<'_>, limits: Limits) -> (Answer, u64) {
+    let problem = Problem::new(object, view);
+    general::search(&Register, &problem.lifetimes, &problem.jobs, limits)
+}
+
+/// Applies a pure function to every item, on as many threads as there are processors. The results are in the
+/// order of the items, however the work was shared.
+fn in_parallel<T: Sync, R: Send>(items: &[T], apply: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let threads = thread::available_parallelism().map_or(1, usize::from).min(items.len());
+    if threads <= 1 {
+        return items.iter().map(apply).collect();
+    }
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut results = Vec::new();
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(item) = items.get(at) else { return results };
+            results.push((at, apply(item)));
+        }
+    };
+    let mut results: Vec<(usize, R)> = thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        let joined = workers.into_iter().map(|worker| worker.join());
+        joined.flat_map(|done| done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+    });
+    results.sort_by_key(|&(at, _)| at);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
+/// Puts the findings of all objects together.
+fn merge(objects: &[Object<'_>], findings: Vec<Finding>) -> CheckResult {
+    let mut result = CheckResult {
+        valid: Validity::Valid,
+        anomalies: Vec::new(),
+        unknown: Vec::new(),
+        stats: BTreeMap::new(),
+    };
+    let (mut invalid, mut steps) = (0_u64, 0_u64);
+    for (object, finding) in objects.iter().zip(findings) {
+        steps += finding.steps;
+        match finding.answer {
+            Answer::Linearizable => {}
+            Answer::Not { .. } => {
+                invalid += 1;
+                result.valid = Validity::Invalid;
+                result.anomalies.extend(finding.anomaly);
+            }
+            Answer::Unknown { from, to, why } => {
+                result.valid = result.valid.max(Validity::Unknown);
+                result.unknown.push(undecided(object, from, to, why));
+            }
+        }
+    }
+    let judged: usize = objects.iter().map(|object| object.entries.len()).sum();
+    let indeterminate: usize =
+        objects.iter().map(|object| object.entries.iter().filter(|entry| entry.ret.is_none()).count()).sum();
+    let stats = [
+        ("keys", objects.len() as u64),
+        ("operations", judged as u64),
+        ("indeterminate", indeterminate as u64),
+        ("keys_invalid", invalid),
+        ("keys_unknown", result.unknown.len() as u64),
+        ("steps", steps),
+    ];
+    result.stats.extend(stats.map(|(name, count)| (name.to_owned(), Value::from(count))));
+    result
+}
+
+/// Says which object and which window could not be decided, and why.
+fn undecided(object: &Object<'_>, from: u32, to: u32, why: Exhausted) -> String {
+    let inside = |entry: &object::Entry| entry.call <= to && entry.ret.is_none_or(|ret| ret > from);
+    let mut window =
+        object.entries.iter().filter(|entry| inside(entry)).map(|entry| object.ops[entry.op].index);
+    let first = window.next().unwrap_or(0);
+    let last = window.next_back().unwrap_or(first);
+    let reason = match why {
+        Exhausted::Steps => "its share of the step budget is spent",
+        Exhausted::Bytes => "the ways to explain it do not fit into its share of the memory budget",
+        Exhausted::Width => "too many operations are open at once",
+    };
+    let key = object.key.map_or_else(|| "the object".to_owned(), |key| format!("key {key}"));
+    format!(
+        "{key}: undecided in the window of the operations invoked at events {first} to {last}, because {reason}"
+    )
+}

@@ -1,0 +1,122 @@
+//! Certificates: the few operations that prove a violation.
+//!
+//! What a certificate is, the contract says (section 5): the history stays non-linearizable when every
+//! operation outside it is weakened, and becomes linearizable when any member is weakened too. Weakening
+//! only ever allows more, so the first half is monotone: what is refuted stays so with more operations at
+//! full strength. That makes greedy deletion right (it is the minimising half of Zeller and Hildebrandt's
+//! delta debugging, 2002): one pass that tries every member once leaves an irreducible set.
+//!
+//! The search starts where the history first goes wrong. The shortest refuted prefix is found by galloping
+//! from the moment at which the engine gave up; then the last operations of the prefix, twice as many each
+//! time, until they are enough. Some violations need an operation from after the prefix (a value that was
+//! read before its write was invoked): those are taken last, in order of invocation.
+
+use super::general::{Answer, Limits};
+use super::object::Object;
+use super::problem::View;
+use super::solve;
+
+/// The operations that prove a violation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Certificate {
+    /// Places of the entries, in order of invocation.
+    pub(crate) entries: Vec<usize>,
+    /// Whether every member was shown to be necessary; not so if the budget ended first.
+    pub(crate) irreducible: bool,
+}
+
+/// What share of the object's budget one attempt may use: attempts are many, and most are small.
+const ATTEMPT_SHARE: u64 = 8;
+
+/// Finds a certificate for an object that is not linearizable, `at` being where the engine gave up.
+pub(crate) fn find(object: &Object<'_>, at: u32, limits: Limits) -> Certificate {
+    let mut search = Minimiser { object, limits, decided: true };
+    let end = search.shortest_prefix(at);
+    let mut members = search.enough(end);
+    search.decided = true;
+    search.shrink(&mut members);
+    members.sort_unstable();
+    Certificate { entries: members, irreducible: search.decided }
+}
+
+struct Minimiser<'o, 'h> {
+    object: &'o Object<'h>,
+    /// What is left of the budget.
+    limits: Limits,
+    /// Whether every attempt since this was set was decided.
+    decided: bool,
+}
+
+impl Minimiser<'_, '_> {
+    /// Whether there is certainly no order under this view.
+    fn refuted(&mut self, view: View<'_>) -> bool {
+        let attempt = Limits { steps: self.limits.steps / ATTEMPT_SHARE, ..self.limits };
+        let (answer, steps) = solve(self.object, view, attempt);
+        self.limits.steps -= steps.min(self.limits.steps);
+        self.decided &= !matches!(answer, Answer::Unknown { .. });
+        matches!(answer, Answer::Not { .. })
+    }
+
+    /// Whether these entries alone, everything else weakened, are refuted.
+    fn proves(&mut self, members: &[usize]) -> bool {
+        let mut strong = vec![false; self.object.entries.len()];
+        for &member in members {
+            strong[member] = true;
+        }
+        self.refuted(View::Certificate(&strong))
+    }
+
+    /// The first completion after which the history is refuted, from `at` on.
+    fn shortest_prefix(&mut self, at: u32) -> u32 {
+        let mut ends: Vec<u32> =
+            self.object.entries.iter().filter_map(|entry| entry.ret).filter(|&ret| ret >= at).collect();
+        ends.sort_unstable();
+        // The engine looks ahead, so it may give up a little before the prefix is refuted.
+        let mut reach = 1;
+        while reach < ends.len() && !self.refuted(View::Prefix(ends[reach - 1])) {
+            reach *= 2;
+        }
+        let (mut low, mut high) = (reach / 2, reach.min(ends.len()));
+        while low + 1 < high {
+            let middle = low.midpoint(high);
+            if self.refuted(View::Prefix(ends[middle - 1])) { high = middle } else { low = middle }
+        }
+        high.checked_sub(1).map_or(at, |last| ends[last])
+    }
+
+    /// Entries that are refuted with everything else weakened: the last of the prefix, or more.
+    fn enough(&mut self, end: u32) -> Vec<usize> {
+        let entries = &self.object.entries;
+        let (mut inside, mut after): (Vec<usize>, Vec<usize>) =
+            (0..entries.len()).partition(|&at| entries[at].ret.is_some_and(|ret| ret <= end));
+        inside.sort_by_key(|&at| std::cmp::Reverse(entries[at].ret));
+        inside.append(&mut after);
+        let mut count = 1;
+        while count < inside.len() && !self.proves(&inside[..count]) {
+            count *= 2;
+        }
+        inside.truncate(count);
+        inside
+    }
+
+    /// Leaves out what can be left out: large chunks first, then one by one.
+    fn shrink(&mut self, members: &mut Vec<usize>) {
+        let mut chunk = members.len().div_ceil(2);
+        loop {
+            // Those farthest from the violation are tried first.
+            let mut end = members.len();
+            while end > 0 {
+                let start = end.saturating_sub(chunk);
+                let rest: Vec<usize> = members[..start].iter().chain(&members[end..]).copied().collect();
+                if self.proves(&rest) {
+                    *members = rest;
+                }
+                end = start;
+            }
+            if chunk <= 1 {
+                return;
+            }
+            chunk = chunk.min(members.len()).div_ceil(2);
+        }
+    }
+}

@@ -1,0 +1,328 @@
+//! From a certificate to a name: which anomaly do these operations show?
+//!
+//! A certificate is a proof, and says nothing of causes. The name is the first rule that fits:
+//!
+//! 1. An answer that contradicts itself: a refused condition that met the very value it asked for
+//!    (`condition-failed-though-it-held`), or an applied one that replaced another
+//!    (`condition-held-though-it-failed`).
+//! 2. A value was seen that nobody wrote: `aborted-read` if a write of it had failed for certain, else
+//!    `phantom-value`. A value that can only have been written on top of such a one counts too.
+//! 3. A value was seen by an operation that ended before any write of it was invoked: `future-read`.
+//! 4. A condition was refused without an image, and is needed for the proof:
+//!    `condition-failed-though-it-held`.
+//! 5. Two operations replaced the same single value: `lost-update`; but `double-apply` if that value's own
+//!    write never got an answer (or was sent again), and what first replaced it was seen in between.
+//! 6. A value came back: some operation saw an *old* value x after another, which had ended before it,
+//!    wrote or saw a *newer* y. Older is what was invoked first. Then, in this order:
+//!    a conditional write that was applied on x: `lost-update`;
+//!    y, or something as new, is seen by an operation that ends later: `stale-read`;
+//!    y was a delete: `resurrected`;
+//!    the write of x never got an answer (or was sent again), and x was seen before y: `double-apply`;
+//!    else y is gone for good: `lost-write`.
+//! 7. Otherwise `nonlinearizable`.
+
+use super::certificate::Certificate;
+use super::explain::Narrator;
+use super::general::END;
+use super::object::{Action, Entry, Object};
+use crate::anomaly;
+use crate::history::Outcome;
+use crate::model::register::{ABSENT, Symbol};
+use crate::verdict::Anomaly;
+
+/// What a certificate shows, with the parts that the operations (by entry) play in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// A refused condition met what it asked for.
+    RefusedItsOwn { refused: usize },
+    /// An applied condition replaced something else than it asked for.
+    AcceptedAnother { accepted: usize },
+    /// A value nobody wrote; `root` is the value without a writer, perhaps the same.
+    Phantom { seer: usize, root: Symbol },
+    /// The same, but a write of it (an operation, not an entry) had failed.
+    Aborted { seer: usize, root: Symbol, failed: usize },
+    /// A value from the future.
+    Future { seer: usize, writer: usize },
+    /// A condition was refused, without an image, though it held.
+    RefusedOpaquely { refused: usize },
+    /// Two operations replaced the same value; `between` saw the first replacement before the second.
+    Rivals { first: usize, second: usize, value: Symbol, between: Option<usize> },
+    /// A condition held on a value that had been replaced.
+    HeldOnOld { newer: usize, seer: usize },
+    /// An old value, though a newer one was in force and is seen later.
+    Stale { newer: usize, seer: usize, later: usize },
+    /// A deleted item came back.
+    Resurrected { newer: usize, seer: usize },
+    /// A write came back.
+    Twice { before: usize, newer: usize, seer: usize },
+    /// A write is gone.
+    Lost { newer: usize, seer: usize },
+    /// None of these.
+    Other,
+}
+
+impl Shape {
+    /// The anomaly's name in the catalogue.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::RefusedItsOwn { .. } | Self::RefusedOpaquely { .. } => anomaly::CONDITION_REFUSED,
+            Self::AcceptedAnother { .. } => anomaly::CONDITION_ACCEPTED,
+            Self::Phantom { .. } => anomaly::PHANTOM_VALUE,
+            Self::Aborted { .. } => anomaly::ABORTED_READ,
+            Self::Future { .. } => anomaly::FUTURE_READ,
+            Self::Rivals { between: None, .. } | Self::HeldOnOld { .. } => anomaly::LOST_UPDATE,
+            Self::Rivals { between: Some(_), .. } | Self::Twice { .. } => anomaly::DOUBLE_APPLY,
+            Self::Stale { .. } => anomaly::STALE_READ,
+            Self::Resurrected { .. } => anomaly::RESURRECTED,
+            Self::Lost { .. } => anomaly::LOST_WRITE,
+            Self::Other => anomaly::NONLINEARIZABLE,
+        }
+    }
+
+    /// The operations outside the certificate that the sentence speaks of.
+    fn witnesses(self) -> [Option<usize>; 2] {
+        match self {
+            Self::Stale { later, .. } => [Some(later), None],
+            Self::Rivals { between, .. } => [between, None],
+            Self::Twice { before, newer, .. } => [Some(before), Some(newer)],
+            _ => [None, None],
+        }
+    }
+}
+
+/// The anomaly that a certificate shows, named and explained.
+pub(super) fn anomaly(object: &Object<'_>, certificate: &Certificate) -> Anomaly {
+    let case = Case { object, members: &certificate.entries };
+    let shape = case.shape();
+    let index = |entry: usize| object.operation(entry).index;
+    let ops: Vec<u64> = certificate.entries.iter().map(|&entry| index(entry)).collect();
+    let mut context = case.helpful(shape);
+    context.retain(|index| !ops.contains(index));
+    let mut explanation = Narrator { object }.explain(shape, &certificate.entries);
+    if !certificate.irreducible {
+        explanation.push_str(" The budget ended before each of these operations was shown to be necessary.");
+    }
+    Anomaly { kind: shape.name().to_owned(), key: object.key.cloned(), ops, context, explanation }
+}
+
+struct Case<'c, 'h> {
+    object: &'c Object<'h>,
+    /// The certificate's entries, in order of invocation.
+    members: &'c [usize],
+}
+
+impl Case<'_, '_> {
+    fn entry(&self, at: usize) -> &Entry {
+        &self.object.entries[at]
+    }
+
+    fn shape(&self) -> Shape {
+        self.contradiction()
+            .or_else(|| self.members.iter().find_map(|&seer| self.unwritten(seer)))
+            .or_else(|| self.members.iter().find_map(|&seer| self.from_the_future(seer)))
+            .or_else(|| self.refused_opaquely())
+            .or_else(|| self.rivals())
+            .or_else(|| self.came_back())
+            .unwrap_or(Shape::Other)
+    }
+
+    fn contradiction(&self) -> Option<Shape> {
+        self.members.iter().find_map(|&at| match self.entry(at).action {
+            Action::Refused { old, met: Some(met), .. } if old == met => {
+                Some(Shape::RefusedItsOwn { refused: at })
+            }
+            Action::Cas { old, replaced: Some(replaced), .. } if old != replaced => {
+                Some(Shape::AcceptedAnother { accepted: at })
+            }
+            _ => None,
+        })
+    }
+
+    /// Who wrote a value, or may have: places of entries in order of invocation.
+    fn writers(&self, value: Symbol) -> impl Iterator<Item = usize> {
+        let entries = self.object.entries.iter().enumerate();
+        entries.filter(move |(_, entry)| entry.action.wrote() == Some(value)).map(|(at, _)| at)
+    }
+
+    /// The only writer of a value; none where there are several, or the value is absence.
+    fn only_writer(&self, value: Symbol) -> Option<usize> {
+        let mut writers = self.writers(value);
+        writers.next().filter(|_| value != ABSENT && writers.next().is_none())
+    }
+
+    /// The values that must have been in force for this one to be: itself, then what its only writer asked
+    /// for, and so on.
+    fn chain(&self, value: Symbol) -> Vec<Symbol> {
+        let mut chain = vec![value];
+        while let Some(writer) = chain.last().and_then(|&last| self.only_writer(last)) {
+            match self.entry(writer).action {
+                Action::Cas { old, .. } if !chain.contains(&old) => chain.push(old),
+                _ => break,
+            }
+        }
+        chain
+    }
+
+    fn unwritten(&self, seer: usize) -> Option<Shape> {
+        let mut chain = self.chain(self.entry(seer).saw()?).into_iter();
+        let root = chain.find(|&value| value != ABSENT && self.writers(value).next().is_none())?;
+        let failed = self.object.failed.iter().find(|&&(_, value)| value == root);
+        Some(match failed {
+            Some(&(failed, _)) => Shape::Aborted { seer, root, failed },
+            None => Shape::Phantom { seer, root },
+        })
+    }
+
+    fn from_the_future(&self, seer: usize) -> Option<Shape> {
+        let ret = self.entry(seer).ret?;
+        let mut chain = self.chain(self.entry(seer).saw()?).into_iter();
+        chain.find_map(|value| {
+            let writer = self.writers(value).next().filter(|_| value != ABSENT)?;
+            (self.entry(writer).call > ret).then_some(Shape::Future { seer, writer })
+        })
+    }
+
+    fn refused_opaquely(&self) -> Option<Shape> {
+        let opaque = |&&at: &&usize| matches!(self.entry(at).action, Action::Refused { met: None, .. });
+        self.members.iter().find(opaque).map(|&refused| Shape::RefusedOpaquely { refused })
+    }
+
+    fn rivals(&self) -> Option<Shape> {
+        let heirs = || self.members.iter().copied().filter(|&at| self.entry(at).action.wrote().is_some());
+        for first in heirs() {
+            let Some(value) = self.entry(first).saw() else { continue };
+            let writers = self.writers(value).count() + usize::from(value == ABSENT);
+            let mut others = heirs().filter(|&at| at > first && self.entry(at).saw() == Some(value));
+            if let Some(second) = others.next().filter(|_| writers == 1) {
+                let between = self.was_unanswered(value).then(|| self.seen_between(first, second)).flatten();
+                return Some(Shape::Rivals { first, second, value, between });
+            }
+        }
+        None
+    }
+
+    /// Whether the only write of this value may well have been carried out twice: it never got an answer, or
+    /// it was not its first sending.
+    fn was_unanswered(&self, value: Symbol) -> bool {
+        self.only_writer(value).is_some_and(|writer| {
+            let operation = self.object.operation(writer);
+            let events = [Some(operation.invocation), operation.completion];
+            let resent = events.into_iter().flatten().any(|event| event.attempt.is_some_and(|n| n > 1));
+            resent || operation.outcome() == Outcome::Info
+        })
+    }
+
+    /// Who saw what the first wrote, before the second began.
+    fn seen_between(&self, first: usize, second: usize) -> Option<usize> {
+        let wrote = self.entry(first).action.wrote()?;
+        (0..self.object.entries.len()).find(|&at| {
+            let entry = self.entry(at);
+            entry.saw() == Some(wrote) && entry.precedes(self.entry(second)) && at != first
+        })
+    }
+
+    fn came_back(&self) -> Option<Shape> {
+        let (seer, newer, old, new) = self.return_of_the_old()?;
+        if let Action::Cas { .. } = self.entry(seer).action {
+            return Some(Shape::HeldOnOld { newer, seer });
+        }
+        if let Some(later) = self.seen_later(seer, newer, old) {
+            return Some(Shape::Stale { newer, seer, later });
+        }
+        if new == ABSENT {
+            return Some(Shape::Resurrected { newer, seer });
+        }
+        let seen_before = |&at: &usize| {
+            self.entry(at).saw() == Some(old) && at != seer && self.entry(at).ret <= self.entry(newer).ret
+        };
+        let before = (0..self.object.entries.len()).find(seen_before).filter(|_| self.was_unanswered(old));
+        Some(match before {
+            Some(before) => Shape::Twice { before, newer, seer },
+            None => Shape::Lost { newer, seer },
+        })
+    }
+
+    /// An operation of the certificate that saw an old value, one before it that wrote or saw a newer one,
+    /// and the two values.
+    fn return_of_the_old(&self) -> Option<(usize, usize, Symbol, Symbol)> {
+        let mut found = Vec::new();
+        for &seer in self.members {
+            let Some(old) = self.entry(seer).saw() else { continue };
+            for &newer in self.members {
+                let Some(new) = self.in_force_after(newer).filter(|&new| new != old) else { continue };
+                if self.entry(newer).precedes(self.entry(seer)) {
+                    let is_older = self.is_older(old, newer, new);
+                    let order = (is_older, self.entry(seer).call, self.entry(newer).ret);
+                    found.push((order, (seer, newer, old, new)));
+                }
+            }
+        }
+        found.into_iter().max().map(|(_, parts)| parts)
+    }
+
+    /// The value that an operation certainly left in force.
+    fn in_force_after(&self, at: usize) -> Option<Symbol> {
+        self.entry(at).ret.and_then(|_| self.entry(at).action.wrote()).or(self.entry(at).saw())
+    }
+
+    /// Whether `old` came into being before `new`, which `evidence` wrote or saw.
+    fn is_older(&self, old: Symbol, evidence: usize, new: Symbol) -> bool {
+        let born = |value: Symbol| {
+            if value == ABSENT { 0 } else { self.writers(value).next().map_or(END, |at| self.entry(at).call) }
+        };
+        if new != ABSENT {
+            return born(old) < born(new);
+        }
+        let end = self.entry(evidence).ret.unwrap_or(END);
+        self.writers(ABSENT).any(|at| (born(old)..end).contains(&self.entry(at).call))
+    }
+
+    /// Who saw, at or after the time of the seer, something as new as what was in force before it.
+    fn seen_later(&self, seer: usize, newer: usize, old: Symbol) -> Option<usize> {
+        let (start, new) = (self.entry(seer), self.entry(newer));
+        let evident = |at: usize| {
+            let entry = self.entry(at);
+            let recent = entry.ret >= Some(new.call) && entry.precedes(start);
+            self.in_force_after(at).filter(|&value| recent && value != old)
+        };
+        let candidates: Vec<Symbol> = (0..self.object.entries.len()).filter_map(evident).collect();
+        (0..self.object.entries.len()).find(|&at| {
+            let entry = self.entry(at);
+            let Some(value) = entry.saw() else { return false };
+            let later = at != seer && entry.ret > Some(start.call);
+            later && candidates.contains(&value) && !self.may_be_rewritten(value, start, entry)
+        })
+    }
+
+    /// Whether the value may have been written again between two operations.
+    fn may_be_rewritten(&self, value: Symbol, start: &Entry, end: &Entry) -> bool {
+        self.only_writer(value).is_none()
+            && self.writers(value).any(|at| {
+                let writer = self.entry(at);
+                writer.ret.is_none_or(|ret| ret > start.call) && writer.call < end.ret.unwrap_or(END)
+            })
+    }
+
+    /// The operations outside the certificate that help to see it: the writers of the values that its
+    /// members saw, failed writes of them, and the witnesses of the sentence.
+    fn helpful(&self, shape: Shape) -> Vec<u64> {
+        let mut helpful: Vec<usize> = shape.witnesses().into_iter().flatten().collect();
+        for &member in self.members {
+            let seen = self.entry(member).saw().filter(|&value| value != ABSENT);
+            for value in seen.map(|value| self.chain(value)).into_iter().flatten().take(4) {
+                // Of several writers, the last that was invoked before the member returned.
+                let ret = self.entry(member).ret.unwrap_or(END);
+                let writers: Vec<usize> = self.writers(value).filter(|_| value != ABSENT).collect();
+                let in_time = writers.iter().rev().find(|&&at| self.entry(at).call < ret);
+                helpful.extend(in_time.or(writers.first()));
+            }
+        }
+        let mut context: Vec<u64> = helpful.iter().map(|&at| self.object.operation(at).index).collect();
+        if let Shape::Aborted { failed, .. } = shape {
+            context.push(self.object.ops[failed].index);
+        }
+        context.sort_unstable();
+        context.dedup();
+        context
+    }
+}
