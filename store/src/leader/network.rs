@@ -11,7 +11,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use openraft::alias::SnapshotOf;
 use openraft::errors::{NetworkError, RPCError, ReplicationClosed, StreamingError, Unreachable};
 use openraft::network::{RPCOption, RaftNetworkV2};
@@ -21,6 +20,7 @@ use openraft::raft::{
 };
 use openraft::{AnyError, EmptyNode, RaftNetworkFactory};
 
+use super::machine::SnapshotContent;
 use super::types::{NodeId, TypeConfig, Vote};
 use super::wire::{Answer, GroupId, Request, encode};
 use crate::peer::{CallError, Link};
@@ -40,9 +40,6 @@ pub struct PeerLinks {
     /// For snapshots.
     pub bulk: Link,
 }
-
-/// A snapshot's content as it travels.
-pub type SnapshotBytes = Bytes;
 
 /// Makes one group's clients to its peers.
 #[derive(Clone, Debug)]
@@ -113,7 +110,7 @@ fn unfit(answer: Answer) -> RPCError<TypeConfig> {
 }
 
 impl RaftNetworkV2<TypeConfig> for PeerClient {
-    type SnapshotData = SnapshotBytes;
+    type SnapshotData = SnapshotContent;
 
     async fn append_entries(
         &mut self,
@@ -152,7 +149,7 @@ impl RaftNetworkV2<TypeConfig> for PeerClient {
     async fn full_snapshot(
         &mut self,
         vote: Vote,
-        snapshot: SnapshotOf<TypeConfig, SnapshotBytes>,
+        snapshot: SnapshotOf<TypeConfig, SnapshotContent>,
         cancel: impl Future<Output = ReplicationClosed> + Send + 'static,
         _option: RPCOption,
     ) -> Result<SnapshotResponse<TypeConfig>, StreamingError<TypeConfig>> {
@@ -179,14 +176,15 @@ impl PeerClient {
     async fn send_snapshot(
         &self,
         vote: Vote,
-        snapshot: SnapshotOf<TypeConfig, SnapshotBytes>,
+        snapshot: SnapshotOf<TypeConfig, SnapshotContent>,
     ) -> Result<SnapshotResponse<TypeConfig>, RPCError<TypeConfig>> {
         let group = self.group;
         let transfer = self.transfers.fetch_add(1, Ordering::Relaxed);
-        let mut rest = snapshot.snapshot;
+        let SnapshotContent::Local(mut content) = snapshot.snapshot else {
+            return Err(Unreachable::new(&AnyError::error("only a node's own snapshot can be sent")).into());
+        };
         let mut piece = 0;
-        while !rest.is_empty() {
-            let bytes = rest.split_to(rest.len().min(PIECE_BYTES));
+        while let Some(bytes) = content.next_chunk(PIECE_BYTES).map_err(|error| Unreachable::new(&error))? {
             let request = Request::SnapshotPiece { group, transfer, piece, bytes };
             match self.call(true, &request, PIECE).await? {
                 Answer::PieceTaken => piece += 1,

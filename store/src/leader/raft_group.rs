@@ -23,6 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use openraft::errors::{ClientWriteError, Fatal, ForwardToLeader, LinearizableReadError, RaftError};
 use openraft::raft::{
     AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, TransferLeaderRequest,
@@ -33,8 +34,8 @@ use openraft::{Config, EmptyNode, LinearizerOption, LogIdOptionExt, Raft, Server
 
 use super::command::{Command, Reply, TableId};
 use super::group::{GroupStatus, NotLeader, ProposeError, ReplicaGroup, Role};
-use super::machine::Machine;
-use super::network::{GroupNetwork, SnapshotBytes};
+use super::machine::{Machine, SnapshotContent};
+use super::network::GroupNetwork;
 use super::planted::Planted;
 use super::runtime::NodeContext;
 use super::state::{GroupState, NoSuchTable};
@@ -158,7 +159,7 @@ impl RaftGroup {
     pub async fn start(
         id: GroupId,
         me: NodeId,
-        log: impl RaftLogStorage<TypeConfig>,
+        mut log: impl RaftLogStorage<TypeConfig>,
         state: Arc<GroupState>,
         network: GroupNetwork,
         context: Arc<NodeContext>,
@@ -166,7 +167,8 @@ impl RaftGroup {
     ) -> io::Result<Self> {
         let clock = context.clock();
         let config = options.timing.config(id, &options).validate().map_err(io::Error::other)?;
-        let machine = Machine::new(state.clone(), options.bugs);
+        let committed = log.read_committed().await?;
+        let machine = Machine::new(state.clone(), options.bugs, committed);
         let raft = context
             .clone()
             .scope(Raft::new(me, Arc::new(config), network, log, machine))
@@ -298,9 +300,9 @@ impl RaftGroup {
         &self,
         vote: Vote,
         meta: SnapshotMeta,
-        content: SnapshotBytes,
+        chunks: Vec<Bytes>,
     ) -> Result<SnapshotResponse<TypeConfig>, NotServed> {
-        let snapshot = openraft::alias::SnapshotOf::<TypeConfig, _> { meta, snapshot: content };
+        let snapshot = openraft::alias::SnapshotOf::<TypeConfig, _> { meta, snapshot: SnapshotContent::Received(chunks) };
         Ok(self.context.clone().scope(self.raft.install_full_snapshot(vote, snapshot)).await?)
     }
 

@@ -1,71 +1,30 @@
-//! A replica's state: what applying a group's log has made, as readers and the state machine see it.
+//! A replica's state: what applying a group's log has made.
 //!
-//! Everything lies in one ordered map of bytes ([`GroupTables`]): items under
-//! `'i' · table (8) · storage key`, and one record that says up to where the log was applied, with
-//! the membership and the tables. A batch of entries and that record change together, so that a
-//! crash leaves a state that belongs to one position of the log. Only [`super::machine`] writes.
+//! Items lie in the engine's tables under their storage keys; beside them one record, the position,
+//! says up to where the log was applied, with the membership and the tables of that moment. A batch
+//! of entries and the position change together, so that a crash leaves a state that belongs to one
+//! place of the log. Readers take the state as of the last batch; only [`super::machine`] writes.
 
 use std::collections::BTreeMap;
 use std::io;
-use std::ops::Bound;
+use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
 use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 
 use super::command::{TableEntry, TableId};
 use super::types::{LogId, StoredMembership};
 use super::wire::RangeRead;
-use crate::item::key::KeyRange;
+use crate::engine::{Direction, Engine, GroupId, GroupRows, GroupSnapshot, GroupWrite, KeyRange};
 use crate::item::size::item_size;
 use crate::item::{Item, PrimaryKey};
 
-/// Looks at one key and its value; `false` ends the walk.
-pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> io::Result<bool> + 'a;
-/// A key and its new value, or none when it goes.
-pub type KeyChange = (Vec<u8>, Option<Vec<u8>>);
+/// The name of the [`Position`] among a group's metadata.
+const POSITION: &str = "position";
 
-/// The ordered map that holds one group's state.
-///
-/// Reads see the last commit. Calls are short and may block on memory, not on the disk.
-pub trait GroupTables: Send + Sync + 'static {
-    /// The value of a key.
-    ///
-    /// # Errors
-    /// The tables are damaged or gone.
-    fn get(&self, key: &[u8]) -> io::Result<Option<Vec<u8>>>;
-
-    /// Walks over a range of keys in order, or in reverse.
-    ///
-    /// # Errors
-    /// The tables are damaged or gone, or `visit` failed.
-    fn walk(&self, range: KeyRange, forward: bool, visit: &mut Visit<'_>) -> io::Result<()>;
-
-    /// Changes keys, all together.
-    ///
-    /// # Errors
-    /// The tables are damaged or gone.
-    fn commit(&self, changes: Vec<KeyChange>) -> io::Result<()>;
-
-    /// Makes everything committed before the call durable.
-    fn checkpoint(&self) -> BoxFuture<'static, io::Result<()>>;
-
-    /// The whole content as of the last commit.
-    ///
-    /// # Errors
-    /// The tables are damaged or gone.
-    fn export(&self) -> io::Result<Bytes>;
-
-    /// Replaces the whole content, durably and at once.
-    ///
-    /// # Errors
-    /// The bytes are not an export, or the tables are damaged or gone.
-    fn import(&self, content: Bytes) -> io::Result<()>;
-}
-
-/// The record that belongs to a position of the log.
+/// What belongs to a place of the log, beside the items.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Position {
     /// The last applied entry.
@@ -76,27 +35,25 @@ pub(super) struct Position {
     pub(super) tables: Arc<BTreeMap<TableId, TableEntry>>,
 }
 
-/// The key of [`Position`].
-const POSITION_KEY: &[u8] = b"p";
-
 /// The group has no such table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoSuchTable;
 
-/// One replica's state.
+/// One replica's state of one group.
 pub struct GroupState {
-    tables: Box<dyn GroupTables>,
+    engine: Engine,
+    group: GroupId,
     position: RwLock<Position>,
 }
 
 impl GroupState {
-    /// The state that the tables hold.
+    /// The state that the engine has of a group.
     ///
     /// # Errors
-    /// The tables cannot be read.
-    pub fn open(tables: Box<dyn GroupTables>) -> io::Result<Self> {
-        let position = RwLock::new(read_position(tables.as_ref())?);
-        Ok(Self { tables, position })
+    /// It cannot be read.
+    pub fn open(engine: Engine, group: GroupId) -> io::Result<Self> {
+        let position = RwLock::new(position_in(&engine.read(group)?)?);
+        Ok(Self { engine, group, position })
     }
 
     /// The tables by number.
@@ -108,36 +65,46 @@ impl GroupState {
     /// Reads one item.
     ///
     /// # Errors
-    /// The tables cannot be read.
+    /// The state cannot be read.
     pub fn item(&self, table: TableId, key: &PrimaryKey) -> io::Result<Result<Option<Item>, NoSuchTable>> {
         if !self.has(table) {
             return Ok(Err(NoSuchTable));
         }
-        let value = self.tables.get(&item_key(table, &key.storage_key()))?;
+        let value = self.engine.read(self.group)?.get(table, &key.storage_key())?;
         value.map(|value| decode(&value)).transpose().map(Ok)
     }
 
     /// Reads a page of items, and whether it is full.
     ///
     /// # Errors
-    /// The tables cannot be read.
+    /// The state cannot be read.
     pub fn page(&self, read: &RangeRead) -> io::Result<Result<(Vec<Item>, bool), NoSuchTable>> {
         if !self.has(read.table) {
             return Ok(Err(NoSuchTable));
         }
-        let (mut items, mut bytes, mut full) = (Vec::new(), 0, false);
-        let range = item_range(read.table, &read.low, &read.high);
-        self.tables.walk(range, read.forward, &mut |_, value| {
-            let item: Item = decode(value)?;
-            bytes += item_size(&item);
-            full = !items.is_empty() && bytes > read.max_bytes;
-            if !full {
-                items.push(item);
-                full = items.len() >= read.max_items;
+        let direction = if read.forward { Direction::Forward } else { Direction::Backward };
+        let range = KeyRange { start: slice(&read.low), end: slice(&read.high) };
+        let (mut items, mut bytes, mut full, mut outcome) = (Vec::new(), 0, read.max_items == 0, Ok(()));
+        let mut visit = |_: &[u8], value: &[u8]| match decode::<Item>(value) {
+            Err(error) => {
+                outcome = Err(error);
+                ControlFlow::Break(())
             }
-            Ok(!full)
-        })?;
-        Ok(Ok((items, full)))
+            Ok(item) => {
+                bytes += item_size(&item);
+                if !items.is_empty() && bytes > read.max_bytes {
+                    full = true;
+                } else {
+                    items.push(item);
+                    full = items.len() >= read.max_items;
+                }
+                if full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            }
+        };
+        if read.max_items > 0 {
+            self.engine.read(self.group)?.scan(read.table, range, direction, &mut visit)?;
+        }
+        outcome.map(|()| Ok((items, full)))
     }
 
     fn has(&self, table: TableId) -> bool {
@@ -148,51 +115,54 @@ impl GroupState {
         self.position.read().clone()
     }
 
-    pub(super) fn storage(&self) -> &dyn GroupTables {
-        self.tables.as_ref()
-    }
-
-    /// Commits changes of items together with the position that they lead to, and shows it.
-    pub(super) fn commit(&self, mut changes: Vec<KeyChange>, position: &Position) -> io::Result<()> {
-        changes.push((POSITION_KEY.to_vec(), Some(encode(position)?)));
-        self.tables.commit(changes)?;
+    /// Changes items and the position in one step, and shows both.
+    pub(super) async fn change<T>(
+        &self,
+        position: &mut Position,
+        change: impl FnOnce(&mut GroupWrite<'_>, &mut Position) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let outcome = self
+            .engine
+            .write(self.group, |rows| {
+                let outcome = change(rows, position)?;
+                rows.set_meta(POSITION, Some(&encode(position)?))?;
+                if let Some(applied) = &position.applied {
+                    rows.set_applied(applied.index, &encode(applied)?)?;
+                }
+                io::Result::Ok(outcome)
+            })
+            .await?;
         *self.position.write() = position.clone();
-        Ok(())
+        Ok(outcome)
     }
 
-    /// Replaces everything by an export, and returns the position that it holds.
-    pub(super) fn replace(&self, content: Bytes) -> io::Result<Position> {
-        // Readers wait, so that none sees the new items with the old tables.
-        let mut shown = self.position.write();
-        self.tables.import(content)?;
-        *shown = read_position(self.tables.as_ref())?;
-        Ok(shown.clone())
+    /// Makes everything that was changed so far durable.
+    pub(super) async fn checkpoint(&self) -> io::Result<()> {
+        Ok(self.engine.checkpoint().await?)
+    }
+
+    /// The state as it is now, for another replica, with the position that it has.
+    pub(super) fn snapshot(&self) -> io::Result<(GroupSnapshot, Position)> {
+        let snapshot = self.engine.snapshot(self.group)?;
+        let position = position_in(snapshot.rows())?;
+        Ok((snapshot, position))
+    }
+
+    /// Replaces everything by another replica's snapshot, and returns the position that it has.
+    pub(super) async fn replace(&self, chunks: Vec<Bytes>) -> io::Result<Position> {
+        self.engine.install(self.group, chunks).await?;
+        let position = position_in(&self.engine.read(self.group)?)?;
+        *self.position.write() = position.clone();
+        Ok(position)
     }
 }
 
-fn read_position(tables: &dyn GroupTables) -> io::Result<Position> {
-    tables.get(POSITION_KEY)?.map_or_else(|| Ok(Position::default()), |value| decode(&value))
+fn position_in(rows: &impl GroupRows) -> io::Result<Position> {
+    rows.meta(POSITION)?.map_or_else(|| Ok(Position::default()), |value| decode(&value))
 }
 
-/// The key of an item, given its storage key.
-pub(super) fn item_key(table: TableId, storage_key: &[u8]) -> Vec<u8> {
-    let mut key = Vec::with_capacity(9 + storage_key.len());
-    key.push(b'i');
-    key.extend_from_slice(&table.to_be_bytes());
-    key.extend_from_slice(storage_key);
-    key
-}
-
-/// The keys of a table's items between two storage keys.
-pub(super) fn item_range(table: TableId, low: &Bound<Vec<u8>>, high: &Bound<Vec<u8>>) -> KeyRange {
-    let at = |bound: &Bound<Vec<u8>>, open: Bound<Vec<u8>>| match bound {
-        Bound::Included(key) => Bound::Included(item_key(table, key)),
-        Bound::Excluded(key) => Bound::Excluded(item_key(table, key)),
-        Bound::Unbounded => open,
-    };
-    let start = Bound::Included(item_key(table, &[]));
-    let end = Bound::Excluded(item_key(table + 1, &[]));
-    (at(low, start), at(high, end))
+fn slice(bound: &Bound<Vec<u8>>) -> Bound<&[u8]> {
+    bound.as_ref().map(Vec::as_slice)
 }
 
 pub(super) fn encode<T: Serialize>(value: &T) -> io::Result<Vec<u8>> {

@@ -16,7 +16,6 @@ use serde::{Deserialize, Serialize};
 
 use super::command::{Command, Reply, TableEntry, TableId};
 use super::types::{NodeId, SnapshotMeta, TypeConfig, Vote};
-use crate::api::Consistency;
 use crate::item::{Item, PrimaryKey};
 
 /// A replica group's number: 0 is the catalogue, partition `p` is group `p + 1`.
@@ -98,8 +97,6 @@ pub enum Operation {
         table: TableId,
         /// The item's key.
         key: PrimaryKey,
-        /// What the read promises.
-        consistency: Consistency,
     },
     /// Reads a range of storage keys.
     Range(RangeRead),
@@ -122,8 +119,6 @@ pub struct RangeRead {
     pub max_items: usize,
     /// The most bytes; one item is always read.
     pub max_bytes: usize,
-    /// What the read promises.
-    pub consistency: Consistency,
 }
 
 /// How an operation ended well.
