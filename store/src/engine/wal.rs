@@ -23,6 +23,7 @@ mod writer;
 use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -107,6 +108,7 @@ impl Wal {
         spawn: Arc<dyn Spawn>,
         options: WalOptions,
     ) -> Result<Self, EngineError> {
+        disk.create_dir(Path::new(segment::FOLDER)).map_err(EngineError::io("create", segment::FOLDER))?;
         let replayed = replay::replay(&*disk)?;
         let writer = Writer::open(disk, &replayed)?;
         let shared = Mutex::new(Shared { groups: replayed.groups, ..Shared::default() });
