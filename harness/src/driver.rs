@@ -26,7 +26,8 @@ mod seeds;
 mod system;
 mod verdict;
 
-pub(crate) use clock::RunClock;
+pub use clock::RunClock;
+pub use load::{Counters, Load, Mode};
 pub(crate) use interrupt::Interrupt;
 pub(crate) use seeds::any_seed;
 pub(crate) use verdict::Finished;

@@ -1,52 +1,7 @@
 //! The `growler` command: consistency and chaos tests for DynamoDB-compatible stores.
-//!
-//! This file does three things: it reads the command line, runs the command, and turns what came of it into
-//! one of the exit codes of [`growler_results::verdict::Verdict`]. Everything else is in [`cli`] (one file a command),
-//! [`driver`] (the phases of a run) and [`cluster`] (the system under test).
-
-mod cli;
-mod cluster;
-mod driver;
-mod error;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use growler_results::verdict::Verdict;
-
 fn main() -> ExitCode {
-    let arguments = match cli::Cli::try_parse() {
-        Ok(arguments) => arguments,
-        Err(e) => {
-            // clap prints help and version to standard output and mistakes to standard error.
-            let wanted = !e.use_stderr();
-            let _ = e.print();
-            return exit(if wanted { Verdict::Pass } else { Verdict::Usage });
-        }
-    };
-    start_logging(arguments.verbose);
-    match cli::run(arguments) {
-        Ok(verdict) => exit(verdict),
-        Err(e) => {
-            eprintln!("growler: {}", e.describe());
-            exit(e.verdict())
-        }
-    }
-}
-
-fn exit(verdict: Verdict) -> ExitCode {
-    ExitCode::from(verdict.exit_code())
-}
-
-/// Logs go to standard error: warnings only, unless `-v` or `RUST_LOG` asks for more.
-fn start_logging(verbose: u8) {
-    use tracing_subscriber::EnvFilter;
-    let default = match verbose {
-        0 => "warn,openraft=error",
-        1 => "info,openraft=error",
-        2 => "debug,openraft=warn",
-        _ => "trace",
-    };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
+    growler::main()
 }

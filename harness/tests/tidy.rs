@@ -15,7 +15,7 @@ fn root() -> PathBuf {
 
 fn sources() -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
-    for room in ["checker", "workloads", "nemesis", "results", "store", "harness"] {
+    for room in ["checker", "workloads", "nemesis", "results", "store", "harness", "bench"] {
         collect(&root().join(room), &mut found);
     }
     assert!(found.len() > 50, "only {} source files found", found.len());
@@ -46,6 +46,7 @@ fn crates_import_only_what_the_house_plan_allows() {
             "growler",
             &["growler-checker", "growler-workloads", "growler-nemesis", "growler-results", "growler-store"],
         ),
+        ("growler-bench", &["growler", "growler-checker", "growler-results", "growler-workloads"]),
     ]);
     let metadata = MetadataCommand::new().manifest_path(root().join("Cargo.toml")).no_deps().exec().unwrap();
     let mut seen = BTreeSet::new();

@@ -5,39 +5,39 @@ use std::time::{Duration, Instant};
 
 /// Time since the run began. Copies share the same beginning.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct RunClock {
+pub struct RunClock {
     began: Instant,
 }
 
 impl RunClock {
     /// Begins now.
-    pub(crate) fn start() -> Self {
+    pub fn start() -> Self {
         Self { began: Instant::now() }
     }
 
     /// Time since the run began.
-    pub(crate) fn elapsed(&self) -> Duration {
+    pub fn elapsed(&self) -> Duration {
         self.began.elapsed()
     }
 
     /// The same in nanoseconds.
-    pub(crate) fn now_ns(&self) -> u64 {
+    pub fn now_ns(&self) -> u64 {
         nanoseconds(self.elapsed())
     }
 
     /// A moment of the host's monotonic clock, as nanoseconds since the run began.
-    pub(crate) fn at_ns(&self, moment: Instant) -> u64 {
+    pub fn at_ns(&self, moment: Instant) -> u64 {
         nanoseconds(moment.saturating_duration_since(self.began))
     }
 
     /// The clock as the recorder and the nemesis take it.
-    pub(crate) fn as_function(&self) -> Arc<dyn Fn() -> u64 + Send + Sync> {
+    pub fn as_function(&self) -> Arc<dyn Fn() -> u64 + Send + Sync> {
         let clock = *self;
         Arc::new(move || clock.now_ns())
     }
 }
 
 /// A duration in whole nanoseconds; more than 584 years is cut off.
-pub(crate) fn nanoseconds(d: Duration) -> u64 {
+pub fn nanoseconds(d: Duration) -> u64 {
     u64::try_from(d.as_nanos()).unwrap_or(u64::MAX)
 }

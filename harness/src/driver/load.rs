@@ -22,7 +22,7 @@ use super::clock::RunClock;
 
 /// What the workers should be doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mode {
+pub enum Mode {
     /// Send operations.
     Go,
     /// End the operation in hand, and wait.
@@ -33,16 +33,19 @@ pub(crate) enum Mode {
 
 /// Completions so far.
 #[derive(Debug, Default)]
-pub(crate) struct Counters {
-    pub(crate) ok: AtomicU64,
-    pub(crate) fail: AtomicU64,
-    pub(crate) info: AtomicU64,
+pub struct Counters {
+    /// Happened.
+    pub ok: AtomicU64,
+    /// Certainly did not happen.
+    pub fail: AtomicU64,
+    /// May or may not have happened.
+    pub info: AtomicU64,
     /// Operations that are open right now.
-    pub(crate) open: AtomicU64,
+    pub open: AtomicU64,
 }
 
 /// What all workers share.
-pub(crate) struct Load {
+pub struct Load {
     generator: Mutex<Box<dyn Generator>>,
     workload: Arc<dyn Workload>,
     recorder: Recorder,
@@ -52,17 +55,20 @@ pub(crate) struct Load {
     arrivals: Option<Mutex<Arrivals>>,
     mode: watch::Receiver<Mode>,
     completed: Notify,
-    pub(crate) counters: Counters,
+    /// What has been completed so far.
+    pub counters: Counters,
 }
 
 impl Load {
-    pub(crate) fn new(
+    /// A load that has not begun: its workers are started one by one with [`Load::work`]. With `arrivals` (a rate and a seed) they
+    /// are open-loop from now on, that many a second on average.
+    pub fn new(
         workload: Arc<dyn Workload>,
         recorder: Recorder,
         clock: RunClock,
         nodes: Vec<String>,
         concurrency: usize,
-        arrivals: Option<Arrivals>,
+        arrivals: Option<(f64, u64)>,
         mode: watch::Receiver<Mode>,
     ) -> Self {
         Self {
@@ -72,7 +78,8 @@ impl Load {
             clock,
             nodes,
             concurrency: concurrency as u64,
-            arrivals: arrivals.map(Mutex::new),
+            arrivals: arrivals
+                .map(|(rate, seed)| Mutex::new(Arrivals::new(seed, rate, clock.elapsed()))),
             mode,
             completed: Notify::new(),
             counters: Counters::default(),
@@ -80,7 +87,7 @@ impl Load {
     }
 
     /// From now on only final reads come, as fast as the workers can send them.
-    pub(crate) fn begin_final_reads(&self) {
+    pub fn begin_final_reads(&self) {
         if let Some(arrivals) = &self.arrivals {
             arrivals.lock().end();
         }
@@ -88,8 +95,8 @@ impl Load {
     }
 
     /// One worker, until the generator is done or the mode says stop.
-    pub(crate) async fn work(&self, client: u64, dynamodb: Client) {
-        let home = usize::try_from(client).unwrap_or(0) % self.nodes.len().max(1);
+    pub async fn work(&self, client: u64, dynamodb: Client) {
+        let home = dynamodb.home();
         let mut mode = self.mode.clone();
         let mut process = client;
         loop {

@@ -19,7 +19,6 @@ use growler_workloads::workload::Workload;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::arrivals::Arrivals;
 use super::clock::{RunClock, nanoseconds};
 use super::interrupt::Interrupt;
 use super::load::{Load, Mode};
@@ -75,7 +74,7 @@ pub(crate) async fn run(prepared: Prepared) -> Result<Finished, CommandError> {
     let started = jiff::Timestamp::now();
     let clock = RunClock::start();
     let folder = RunFolder::create(&prepared.options.out, &prepared.test_name(), started).environment()?;
-    let recorder = Recorder::create(&folder.history(), clock.as_function()).environment()?;
+    let recorder = Recorder::create(&folder.history(), move || clock.now_ns()).environment()?;
     progress.say(&format!("run {}, seed {}", folder.path().display(), prepared.seed));
     let test = super::describe::test_file(&prepared, started);
     let notes = Notes::default();
@@ -111,7 +110,10 @@ impl Run {
             Ok(clients) => clients,
             Err(e) => return self.notes.environment.push(format!("{e:#}")),
         };
-        let client = clients.client();
+        let client = match clients.client(0) {
+            Ok(client) => client,
+            Err(e) => return self.notes.environment.push(e.to_string()),
+        };
         let shape = self.prepared.shape(&run_id(&self.folder));
         let name = self.prepared.workload.name;
         let mut workload = match growler_workloads::create(name, &shape) {
@@ -161,9 +163,15 @@ impl Run {
         let (mode, watched) = watch::channel(Mode::Go);
         let load = Arc::new(self.new_load(system, workload, watched));
         let mut workers = JoinSet::new();
-        for client in 0..self.prepared.options.concurrency as u64 {
-            let (load, dynamodb) = (Arc::clone(&load), clients.client());
-            workers.spawn(async move { load.work(client, dynamodb).await });
+        let nodes = system.nodes().len();
+        for client in 0..self.prepared.options.concurrency {
+            match clients.client(client % nodes) {
+                Ok(dynamodb) => {
+                    let load = Arc::clone(&load);
+                    workers.spawn(async move { load.work(client as u64, dynamodb).await });
+                }
+                Err(e) => return self.notes.environment.push(e.to_string()),
+            }
         }
         let warm_up_end = self.clock.elapsed() + self.prepared.warm_up;
         let main_end = warm_up_end + self.prepared.options.time - self.prepared.warm_up;
@@ -181,13 +189,13 @@ impl Run {
         let monitor = tokio::spawn(async move { measuring.monitor(faults, interrupted).await });
 
         let began = self.begin("warm-up", "");
-        let mut going = self.until(warm_up_end, &load).await;
+        let mut going = self.until(warm_up_end, clients).await;
         self.end_phase("warm-up", began);
         let began = self.begin("main", "");
         let _ = due.send(main_end);
         let nemesis = tokio::spawn(nemesis.run(stopped));
         if going {
-            going = self.until(main_end, &load).await;
+            going = self.until(main_end, clients).await;
         }
         let _ = mode.send(if going { Mode::Hold } else { Mode::Stop });
         let _ = stop.send(true);
@@ -215,7 +223,7 @@ impl Run {
     }
 
     /// Lets the load run until then. False if the run must end early.
-    async fn until(&mut self, end: Duration, load: &Load) -> bool {
+    async fn until(&mut self, end: Duration, clients: &ClientFactory) -> bool {
         loop {
             let left = end.saturating_sub(self.clock.elapsed());
             if left.is_zero() {
@@ -229,8 +237,8 @@ impl Run {
                 self.notes.environment.push(failure.to_string());
                 return false;
             }
-            if load.caps_reached() {
-                self.progress.say("a cap on requests or cost is reached: the load ends here");
+            if let Some(cap) = clients.caps().reached() {
+                self.progress.say(&format!("{cap}: the load ends here"));
                 return true;
             }
         }
@@ -239,7 +247,7 @@ impl Run {
     fn new_load(&self, system: &System, workload: &Arc<dyn Workload>, mode: watch::Receiver<Mode>) -> Load {
         let options = &self.prepared.options;
         let seed = self.prepared.seeds.stream("arrivals");
-        let arrivals = options.rate.map(|rate| Arrivals::new(seed, rate, self.clock.elapsed()));
+        let arrivals = options.rate.map(|rate| (rate, seed));
         Load::new(
             Arc::clone(workload),
             self.recorder.clone(),

@@ -54,15 +54,16 @@ impl Probes {
             let healed_ns = self.clock.now_ns();
             let mut next = faults.clone();
             let cut_short = async {
+                let another = async {
+                    if next.wait_for(|f| !f.is_empty()).await.is_err() {
+                        // The nemesis is gone: nothing but the user cuts this one short.
+                        std::future::pending::<()>().await;
+                    }
+                };
                 tokio::select! {
                     biased;
                     () = interrupt.wait() => (),
-                    fault = next.wait_for(|f| !f.is_empty()) => {
-                        if fault.is_err() {
-                            // The nemesis is gone: nothing but the user cuts this one short.
-                            interrupt.wait().await;
-                        }
-                    }
+                    () = another => (),
                 }
             };
             recoveries.push(self.measure(healed_ns, cut_short).await);
@@ -108,8 +109,9 @@ impl Probes {
     }
 
     async fn until_acknowledged(&self, node: usize, key: &str) -> u64 {
-        let client = self.clients.client();
         loop {
+            // A fresh client each time: what an earlier connection met must not stand in the way.
+            let Ok(client) = self.clients.client(node) else { return std::future::pending().await };
             if self.canary.write(&client, node, key).await.is_ok() {
                 return self.clock.now_ns();
             }

@@ -1,8 +1,9 @@
 //! From the options to a system under test that is up, and to the clients that reach it.
 
-use anyhow::Context;
+use std::sync::Arc;
+
 use growler_results::run::RunFolder;
-use growler_workloads::dynamodb::{Caps, ClientConfig, ClientFactory, Credentials};
+use growler_workloads::dynamodb::{Caps, ClientConfig, ClientFactory, Identity};
 
 use super::prepare::{Prepared, node_names};
 use crate::cluster::{Bundled, BundledOptions, Endpoints, EndpointsOptions, System};
@@ -36,18 +37,13 @@ pub(crate) async fn start(prepared: &Prepared, folder: &RunFolder) -> anyhow::Re
 pub(crate) fn clients(prepared: &Prepared, system: &System) -> anyhow::Result<ClientFactory> {
     let options = &prepared.options;
     let endpoints = system.endpoints();
-    let identity = Credentials::resolve(&endpoints).context("no credentials")?;
-    let config = ClientConfig {
+    let identity = Identity::from_environment(&endpoints)?;
+    let caps = Caps::new(options.max_requests, options.max_write_units, options.max_read_units);
+    Ok(ClientFactory::new(ClientConfig {
         endpoints,
-        credentials: identity.credentials,
-        region: identity.region,
+        identity,
         timeout: options.timeout,
         cacert: options.cacert.clone(),
-        caps: Caps {
-            max_requests: options.max_requests,
-            max_write_units: options.max_write_units,
-            max_read_units: options.max_read_units,
-        },
-    };
-    Ok(ClientFactory::new(config)?)
+        caps: Arc::new(caps),
+    })?)
 }

@@ -1,0 +1,160 @@
+//! Bad input gets a clear message and the right exit code, through the real binary.
+
+mod support;
+
+use std::io::Write;
+use std::net::TcpListener;
+
+use support::{code, growler, run, stderr, stdout};
+
+fn refused(arguments: &[&str], expected: i32, fragments: &[&str]) {
+    let output = run(arguments);
+    let message = stderr(&output);
+    assert_eq!(code(output.status), expected, "growler {arguments:?} said: {message}");
+    for fragment in fragments {
+        assert!(message.contains(fragment), "growler {arguments:?} should mention `{fragment}`: {message}");
+    }
+}
+
+#[test]
+fn mistakes_on_the_command_line_are_usage_errors_that_name_what_there_is() {
+    let out = tempfile::tempdir().unwrap();
+    let dir = out.path().to_str().unwrap();
+    let cases: &[(&[&str], &[&str])] = &[
+        (&["test", "--workload", "nonsense"], &["no workload `nonsense`", "register", "cas-register", "bank"]),
+        (&["test", "--faults", "gremlins"], &["no fault `gremlins`", "partition", "kill"]),
+        (&["test", "--faults", "none,kill"], &["none"]),
+        (&["test", "--store", "nonsense"], &["nonsense", "leader"]),
+        (&["test", "--set", "nonsense=1"], &["nonsense"]),
+        (&["test", "--set", "reads=never"], &["reads", "index", "lease"]),
+        (&["test", "--bug", "nonsense"], &["no bug `nonsense`", "split-brain"]),
+        (&["test", "--promise", "nonsense"], &["nonsense", "linearizable"]),
+        (&["test", "--allow", "nonsense"], &["nonsense", "list anomalies"]),
+        (&["test", "--time", "5s"], &["--time"]),
+        (&["test", "--time", "soon"], &["30s"]),
+        (&["test", "--concurrency", "0"], &["--concurrency 0"]),
+        (&["test", "--workload", "bank"], &["bank", "TransactWriteItems", "--endpoint"]),
+        (&["test", "--endpoint", "https://dynamodb.eu-west-1.amazonaws.com"], &["--allow-remote"]),
+        (&["test", "--endpoint", "127.0.0.1:8000"], &["http://"]),
+        (&["test", "--nonsense"], &["--nonsense"]),
+        (&["check", "/no/such/history"], &["/no/such/history"]),
+        (&["report", "/no/such/run"], &["/no/such/run"]),
+        (&["list", "nonsense"], &["workloads"]),
+    ];
+    for (arguments, fragments) in cases {
+        let mut arguments = arguments.to_vec();
+        if arguments[0] == "test" {
+            arguments.extend(["--out", dir]);
+        }
+        refused(&arguments, 254, fragments);
+    }
+    assert_eq!(std::fs::read_dir(out.path()).unwrap().count(), 0, "a usage error leaves no run behind");
+}
+
+#[test]
+fn an_unreachable_endpoint_is_an_environment_error_that_names_it() {
+    let out = tempfile::tempdir().unwrap();
+    // A port that was free a moment ago, and below those that the kernel hands out.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let url = format!("http://127.0.0.1:{port}");
+    refused(
+        &["test", "--endpoint", &url, "--time", "2s", "--out", out.path().to_str().unwrap()],
+        4,
+        &[],
+    );
+    let results = support::json(&support::latest(out.path()).join("results.json"));
+    assert_eq!(results["verdict"], "environment");
+    assert!(results["reasons"].to_string().contains(&url), "{results}");
+}
+
+#[test]
+fn a_port_in_use_is_an_environment_error() {
+    let taken = (20_000..32_000).find_map(|p| TcpListener::bind(("127.0.0.1", p)).ok()).unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    refused(&["store", "--nodes", "1", "--port", &port], 4, &[&port, "--port"]);
+}
+
+#[test]
+fn a_malformed_history_is_refused_with_file_and_line() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    writeln!(file, r#"{{"process":0,"type":"invoke","f":"read","key":"a","value":null}}"#).unwrap();
+    writeln!(file, r#"{{"process":0,"type":"perhaps","f":"read","key":"a","value":null}}"#).unwrap();
+    writeln!(file, r#"{{"process":0,"type":"ok","f":"read","key":"a","value":null}}"#).unwrap();
+    let path = file.path().to_str().unwrap();
+    refused(&["check", path], 254, &[path, "2", "perhaps"]);
+}
+
+#[test]
+fn a_history_whose_last_line_was_cut_off_is_checked_with_a_warning() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    writeln!(file, r#"{{"process":0,"type":"invoke","f":"write","key":"a","value":1}}"#).unwrap();
+    writeln!(file, r#"{{"process":0,"type":"ok","f":"write","key":"a","value":1}}"#).unwrap();
+    write!(file, r#"{{"process":0,"type":"inv"#).unwrap();
+    let output = run(&["check", file.path().to_str().unwrap()]);
+    assert_eq!(code(output.status), 0, "{}", stderr(&output));
+    assert!(stderr(&output).contains("warning"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_stale_read_is_a_violation_and_json_is_all_there_is_on_standard_output() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    for line in [
+        r#"{"process":0,"type":"invoke","f":"write","key":"a","value":1}"#,
+        r#"{"process":0,"type":"ok","f":"write","key":"a","value":1}"#,
+        r#"{"process":0,"type":"invoke","f":"write","key":"a","value":2}"#,
+        r#"{"process":0,"type":"ok","f":"write","key":"a","value":2}"#,
+        r#"{"process":1,"type":"invoke","f":"read","key":"a","value":null}"#,
+        r#"{"process":1,"type":"ok","f":"read","key":"a","value":1}"#,
+        r#"{"process":1,"type":"invoke","f":"read","key":"a","value":null}"#,
+        r#"{"process":1,"type":"ok","f":"read","key":"a","value":2}"#,
+    ] {
+        writeln!(file, "{line}").unwrap();
+    }
+    let path = file.path().to_str().unwrap();
+    let output = run(&["check", path, "--json"]);
+    assert_eq!(code(output.status), 1);
+    let verdict: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!(verdict["verdict"], "violation");
+    assert_eq!(verdict["valid"], false);
+    assert_eq!(verdict["checks"]["linearizable"]["anomalies"][0]["type"], "stale-read");
+    assert_eq!(code(run(&["check", path, "--allow", "stale-read"]).status), 0, "allowed by its name");
+    assert_eq!(code(run(&["check", path, "--expect", "nonlinearizable"]).status), 0, "expected by its parent");
+    assert_eq!(code(run(&["check", path, "--allow", "lost-update"]).status), 1, "another one is allowed");
+}
+
+#[test]
+fn a_full_disk_under_the_run_folder_is_an_environment_error_and_keeps_what_was_recorded() {
+    let probe = std::process::Command::new("unshare").args(["-rm", "true"]).status();
+    if !probe.is_ok_and(|s| s.success()) {
+        eprintln!("skipped: this machine refuses user namespaces, so there is no small disk to fill");
+        return;
+    }
+    let out = tempfile::tempdir().unwrap();
+    let keep = tempfile::tempdir().unwrap();
+    let script = r#"mount -t tmpfs -o size=600k tmpfs "$1" && { "$2" test --faults none --time 8s --out "$1"
+        code=$?; cp -r "$1/." "$3"; exit $code; }"#;
+    let binary = growler(&[]).get_program().to_owned();
+    let output = std::process::Command::new("unshare")
+        .args(["-rm", "sh", "-c", script, "sh"])
+        .args([out.path().as_os_str(), &binary, keep.path().as_os_str()])
+        .output()
+        .unwrap();
+    assert_eq!(code(output.status), 4, "{}", stderr(&output));
+    assert!(stdout(&output).contains("No space left"), "{}{}", stdout(&output), stderr(&output));
+    let history = walk(keep.path()).into_iter().find(|p| p.ends_with("history.jsonl")).expect("a history");
+    let text = std::fs::read_to_string(&history).unwrap();
+    assert!(text.lines().count() > 100, "only {} lines were kept", text.lines().count());
+    let checked = run(&["check", history.to_str().unwrap()]);
+    assert_eq!(code(checked.status), 0, "{}", stderr(&checked));
+}
+
+fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        match entry.file_type().unwrap().is_dir() {
+            true => found.extend(walk(&entry.path())),
+            false => found.push(entry.path()),
+        }
+    }
+    found
+}
