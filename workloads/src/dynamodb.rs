@@ -12,6 +12,7 @@
 
 pub mod caps;
 mod client;
+mod connection;
 pub mod credentials;
 mod endpoint;
 pub mod outcome;

@@ -1,27 +1,19 @@
 //! One logical client: one session, its own connections, one attempt a call.
 //!
-//! Everything that reqwest would do behind the caller's back is off: retries, redirects, proxy variables.
-//! One thing cannot be switched off, and needs none: when the connection that the pool hands out turns out to
-//! be dead, hyper-util dials again for a request *that hyper gave back unserialised* (`TrySendError` with its
-//! message; a request of which a byte was written is never given back). No byte of it had left this
-//! process, so what is on the wire is still one request for one call; a test counts them. A call on which
-//! an error was seen leaves no connection behind: hyper closes one whose answer was not read to its end.
-//!
-//! The order of certainty follows from that. Before a connection stands, a failure is *not sent*; after that,
-//! everything but a complete answer is *unknown*. The deadline for connecting is half of the whole, so that a
-//! connection that never comes is told apart from an answer that never comes.
+//! The order of certainty: before a connection stands, a failure is *not sent*; after that, everything but a
+//! complete answer is *unknown*. Connecting may take half of the deadline, so that a connection that never
+//! comes is told apart from an answer that never comes. How connections are kept is in `connection`.
 
-use std::error::Error as _;
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::header::{CONTENT_TYPE, HOST, USER_AGENT};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use super::caps::Caps;
+use super::connection::Connection;
 use super::credentials::Identity;
 use super::endpoint::{ClientError, Endpoint, Route};
 use super::outcome::{Answer, ErrorBody, Failure, Outcome, Seen};
@@ -33,6 +25,7 @@ const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 const CHECKSUM: HeaderName = HeaderName::from_static("x-amz-crc32");
 const PARTITION: HeaderName = HeaderName::from_static("x-growler-partition");
 const JSON: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.0");
+const AGENT: HeaderValue = HeaderValue::from_static(concat!("growler/", env!("CARGO_PKG_VERSION")));
 
 /// What all clients of a run share.
 #[derive(Debug)]
@@ -65,11 +58,11 @@ struct Shared {
     caps: Arc<Caps>,
 }
 
-/// One logical client: one session, which can ask any node. Calls take turns; clones are not offered.
+/// One logical client: one session, which can ask any node. One call at a time keeps one connection a node.
 #[derive(Debug)]
 pub struct Client {
     shared: Arc<Shared>,
-    nodes: Vec<reqwest::Client>,
+    nodes: Vec<Connection>,
     home: usize,
 }
 
@@ -103,14 +96,12 @@ impl ClientFactory {
     /// operation names none; it wraps around.
     ///
     /// # Errors
-    /// When reqwest refuses its configuration.
+    /// When the HTTP library refuses its configuration.
     pub fn client(&self, home: usize) -> Result<Client, ClientError> {
-        let nodes = self.shared.routes.iter().map(|route| self.shared.connections(route));
-        Ok(Client {
-            nodes: nodes.collect::<Result<_, _>>()?,
-            home: home % self.shared.routes.len(),
-            shared: self.shared.clone(),
-        })
+        let shared = &self.shared;
+        let connection = |route| Connection::new(route, &shared.tls, shared.timeout / 2);
+        let nodes = shared.routes.iter().map(connection).collect::<Result<_, _>>()?;
+        Ok(Client { nodes, home: home % shared.routes.len(), shared: Arc::clone(shared) })
     }
 
     /// The caps that all clients share.
@@ -118,34 +109,6 @@ impl ClientFactory {
     pub fn caps(&self) -> &Caps {
         &self.shared.caps
     }
-}
-
-impl Shared {
-    /// A pool of at most one idle connection to one node.
-    fn connections(&self, route: &Route) -> Result<reqwest::Client, ClientError> {
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("growler/", env!("CARGO_PKG_VERSION")))
-            .tls_backend_preconfigured(self.tls.config(route.certified.as_ref())?)
-            .retry(reqwest::retry::never())
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .no_proxy()
-            .connect_timeout(self.timeout / 2)
-            .pool_idle_timeout(None)
-            .pool_max_idle_per_host(1);
-        if let Some((name, address)) = &route.resolve {
-            builder = builder.resolve(name, *address);
-        }
-        Ok(builder.build()?)
-    }
-}
-
-/// A complete response.
-struct Response {
-    status: StatusCode,
-    checksum: Option<u32>,
-    partition: Option<String>,
-    body: Bytes,
 }
 
 impl Client {
@@ -177,35 +140,32 @@ impl Client {
             Ok(body) => Bytes::from(body),
             Err(e) => return failed(Seen::Unsendable, Failure::new("", e.to_string()), None),
         };
-        if let Some(cost) = R::KIND.cost(body.len()) {
-            if let Err(reached) = self.shared.caps.take(cost) {
-                return failed(Seen::CapReached, Failure::new("", reached.to_string()), None);
-            }
+        if let Some(cost) = R::KIND.cost(body.len())
+            && let Err(reached) = self.shared.caps.take(cost)
+        {
+            return failed(Seen::CapReached, Failure::new("", reached.to_string()), None);
         }
         let response = match self.exchange(node % self.nodes.len(), R::OPERATION, body).await {
             Ok(response) => response,
             Err((seen, message)) => return failed(seen, Failure::new("", message), None),
         };
-        match response.read::<R>() {
-            Ok(output) => Answer { outcome: Outcome::Ok(output), partition: response.partition },
-            Err((seen, failure)) => failed(seen, failure, response.partition),
+        let partition = header(&response, &PARTITION).map(str::to_owned);
+        match read::<R>(&response) {
+            Ok(output) => Answer { outcome: Outcome::Ok(output), partition },
+            Err((seen, failure)) => failed(seen, failure, partition),
         }
     }
 
     /// One request and its complete response, within the deadline.
-    async fn exchange(&self, node: usize, operation: &str, body: Bytes) -> Result<Response, (Seen, String)> {
+    async fn exchange(
+        &self,
+        node: usize,
+        operation: &str,
+        body: Bytes,
+    ) -> Result<Response<Bytes>, (Seen, String)> {
         let route = &self.shared.routes[node];
         let headers = self.headers(route, operation, &body).map_err(|reason| (Seen::Unsendable, reason))?;
-        let request = self.nodes[node].post(route.url.clone()).headers(headers).body(body);
-        let call = async {
-            let response = request.send().await.map_err(|e| (interrupted(&e), innermost(&e)))?;
-            let status = response.status();
-            let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
-            let checksum = header(CHECKSUM).and_then(|value| value.parse().ok());
-            let partition = header(PARTITION).map(str::to_owned);
-            let body = response.bytes().await.map_err(|e| (Seen::Truncated, innermost(&e)))?;
-            Ok(Response { status, checksum, partition, body })
-        };
+        let call = self.nodes[node].exchange(&route.path, headers, body);
         match tokio::time::timeout(self.shared.timeout, call).await {
             Ok(result) => result,
             Err(_elapsed) => Err((Seen::Timeout, String::new())),
@@ -219,67 +179,34 @@ impl Client {
         headers.insert(HOST, route.host.clone());
         headers.insert(CONTENT_TYPE, JSON);
         headers.insert(TARGET, target.map_err(|e| e.to_string())?);
-        self.shared
-            .signer
-            .sign(&route.path, &mut headers, body, SystemTime::now())
-            .map_err(|e| e.to_string())?;
+        let signed = self.shared.signer.sign(&route.path, &mut headers, body, SystemTime::now());
+        signed.map_err(|e| e.to_string())?;
+        headers.insert(USER_AGENT, AGENT);
         Ok(headers)
     }
 }
 
-impl Response {
-    /// The good answer in it, or what was seen instead.
-    fn read<R: Request>(&self) -> Result<R::Output, (Seen, Failure)> {
-        if self.checksum.is_some_and(|sent| sent != crc32fast::hash(&self.body)) {
-            return Err((Seen::Checksum, Failure::new("", "")));
-        }
-        if self.status == StatusCode::OK {
-            return serde_json::from_slice(&self.body)
-                .map_err(|e| (Seen::Garbage, Failure::new("", e.to_string())));
-        }
-        let status = self.status.as_u16();
-        let Ok(error) = serde_json::from_slice::<ErrorBody>(&self.body) else {
-            let seen = Seen::from_status(status, "");
-            return Err((seen, Failure::new(format!("http-{status}"), "")));
-        };
-        let seen = Seen::from_status(status, error.name());
-        let mut failure = error.into_failure();
-        if failure.error.is_empty() {
-            failure.error = format!("http-{status}");
-        }
-        Err((seen, failure))
-    }
+/// A header's value, where it is text.
+fn header<'a>(response: &'a Response<Bytes>, name: &HeaderName) -> Option<&'a str> {
+    response.headers().get(name).and_then(|value| value.to_str().ok())
 }
 
-/// What it means that a request ended before a response began.
-fn interrupted(error: &reqwest::Error) -> Seen {
-    if error.is_builder() {
-        return Seen::Unsendable;
+/// The good answer in a response, or what was seen instead.
+fn read<R: Request>(response: &Response<Bytes>) -> Result<R::Output, (Seen, Failure)> {
+    let checksum = header(response, &CHECKSUM).and_then(|value| value.parse::<u32>().ok());
+    if checksum.is_some_and(|sent| sent != crc32fast::hash(response.body())) {
+        return Err((Seen::Checksum, Failure::new("", "")));
     }
-    if !error.is_connect() {
-        return Seen::ConnectionLost;
+    if response.status() == StatusCode::OK {
+        return serde_json::from_slice(response.body())
+            .map_err(|e| (Seen::Garbage, Failure::new("", e.to_string())));
     }
-    if error.is_timeout() {
-        return Seen::ConnectTimeout;
+    let status = response.status().as_u16();
+    let error: ErrorBody = serde_json::from_slice(response.body()).unwrap_or_default();
+    let seen = Seen::from_status(status, error.name());
+    let mut failure = error.into_failure();
+    if failure.error.is_empty() {
+        failure.error = format!("http-{status}");
     }
-    match causes(error).find_map(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind) {
-        Some(io::ErrorKind::ConnectionRefused) => Seen::Refused,
-        Some(io::ErrorKind::TimedOut) => Seen::ConnectTimeout,
-        _ => Seen::NotConnected,
-    }
-}
-
-/// What an error was caused by, outermost first.
-fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
-    let mut next = error.source();
-    std::iter::from_fn(move || {
-        let cause = next?;
-        next = cause.source();
-        Some(cause)
-    })
-}
-
-/// The innermost cause's message: what the operating system or hyper said.
-fn innermost(error: &reqwest::Error) -> String {
-    causes(error).last().map(ToString::to_string).unwrap_or_default()
+    Err((seen, failure))
 }

@@ -1,11 +1,10 @@
 //! Where a node is asked: by the name that the user gave it, over the address that is between.
 //!
 //! When growler puts a proxy in front of a node, only the TCP connection changes. The name in `Host`, in the
-//! signature and in the certificate stays the real one. How that is said to reqwest depends on the scheme:
-//! plain http is sent to the proxy's address with a `Host` header of its own; https keeps the real name in
-//! the URL and resolves it to the proxy's address. An https endpoint named by a bare IP address has no name
-//! to resolve: there the URL is the proxy's, and the certificate is held to the real address
-//! ([`super::tls::NamedVerifier`]).
+//! signature and in the certificate stays the real one. Over plain http that takes no more than dialling
+//! another address. Over https, reqwest dials: the real name stays in the URL and is resolved to the proxy's
+//! address. An https endpoint named by a bare IP address has no name to resolve: there the URL is the
+//! proxy's, and the certificate is held to the real address (`NamedVerifier`).
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -55,19 +54,31 @@ pub enum ClientError {
     Http(#[from] reqwest::Error),
 }
 
-/// How a request for an endpoint is handed to reqwest.
+/// How a node is reached.
 #[derive(Debug, Clone)]
 pub(super) struct Route {
-    /// What reqwest is asked for.
-    pub(super) url: Url,
     /// The real name, with its port where that is not the scheme's own: for `Host` and for the signature.
     pub(super) host: HeaderValue,
-    /// The real URL's path: for the signature.
+    /// The real URL's path.
     pub(super) path: String,
-    /// A name to be resolved to the proxy's address.
-    pub(super) resolve: Option<(String, SocketAddr)>,
-    /// A name that the certificate is held to, where the URL's own would be wrong.
-    pub(super) certified: Option<ServerName<'static>>,
+    /// How the connection is made.
+    pub(super) way: Way,
+}
+
+/// How a connection is made.
+#[derive(Debug, Clone)]
+pub(super) enum Way {
+    /// Plain http to this `host:port`.
+    Plain(String),
+    /// Https by reqwest.
+    Secure {
+        /// What reqwest is asked for.
+        url: Url,
+        /// A name to be resolved to the proxy's address.
+        resolve: Option<(String, SocketAddr)>,
+        /// A name that the certificate is held to, where the URL's own would be wrong.
+        certified: Option<ServerName<'static>>,
+    },
 }
 
 impl Endpoint {
@@ -78,7 +89,7 @@ impl Endpoint {
         url.host_str().is_some_and(|host| {
             host == "localhost"
                 || host.ends_with(".localhost")
-                || address(host).is_some_and(|ip| ip.is_loopback())
+                || ip_address(host).is_some_and(|ip| ip.is_loopback())
         })
     }
 
@@ -87,50 +98,55 @@ impl Endpoint {
         Url::parse(&self.url).is_ok_and(|url| url.scheme() == "https")
     }
 
-    /// How a request for this endpoint is handed to reqwest.
+    /// How this node is reached.
     pub(super) fn route(&self) -> Result<Route, ClientError> {
         let wrong = |reason: &str| ClientError::Endpoint { url: self.url.clone(), reason: reason.to_owned() };
-        let real = Url::parse(&self.url).map_err(|e| wrong(&e.to_string()))?;
-        if !matches!(real.scheme(), "http" | "https") {
+        let url = Url::parse(&self.url).map_err(|e| wrong(&e.to_string()))?;
+        if !matches!(url.scheme(), "http" | "https") {
             return Err(wrong("its scheme is neither http nor https"));
         }
-        if !real.username().is_empty() || real.password().is_some() {
+        if !url.username().is_empty() || url.password().is_some() {
             return Err(wrong("credentials do not belong into it"));
         }
-        if real.query().is_some() || real.fragment().is_some() {
+        if url.query().is_some() || url.fragment().is_some() {
             return Err(wrong("it has a query or a fragment"));
         }
-        let host = real.host_str().ok_or_else(|| wrong("it names no host"))?.to_owned();
-        let authority = real.port().map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
-        let header = HeaderValue::from_str(&authority).map_err(|e| wrong(&e.to_string()))?;
-        let path = real.path().to_owned();
-        let mut route = Route { url: real, host: header, path, resolve: None, certified: None };
-        if let Some(address) = self.connect_to {
-            route.lead_through(address, &host).map_err(|()| wrong("it cannot be led through a proxy"))?;
-        }
-        Ok(route)
+        let name = url.host_str().ok_or_else(|| wrong("it names no host"))?.to_owned();
+        let authority = url.port().map_or_else(|| name.clone(), |port| format!("{name}:{port}"));
+        let host = HeaderValue::from_str(&authority).map_err(|e| wrong(&e.to_string()))?;
+        let path = url.path().to_owned();
+        let way = match self.connect_to {
+            None if url.scheme() == "http" => {
+                Way::Plain(format!("{name}:{}", url.port_or_known_default().unwrap_or(80)))
+            }
+            None => Way::Secure { url, resolve: None, certified: None },
+            Some(address) if url.scheme() == "http" => Way::Plain(address.to_string()),
+            Some(address) => {
+                secure_through(url, &name, address).map_err(|()| wrong("it cannot be led through a proxy"))?
+            }
+        };
+        Ok(Route { host, path, way })
     }
 }
 
-impl Route {
-    /// Sends what is asked of `host` to `address`.
-    fn lead_through(&mut self, address: SocketAddr, host: &str) -> Result<(), ()> {
-        let ip = self::address(host);
-        if self.url.scheme() == "https" && ip.is_none() {
+/// Https to what `url` names, over a connection to `address`.
+fn secure_through(mut url: Url, name: &str, address: SocketAddr) -> Result<Way, ()> {
+    match ip_address(name) {
+        None => {
             // Without a port in the URL, the resolved address brings its own.
-            self.url.set_port(None)?;
-            self.resolve = Some((host.to_owned(), address));
-            return Ok(());
+            url.set_port(None)?;
+            Ok(Way::Secure { url, resolve: Some((name.to_owned(), address)), certified: None })
         }
-        self.url.set_ip_host(address.ip())?;
-        self.url.set_port(Some(address.port()))?;
-        self.certified = ip.map(|ip| ServerName::IpAddress(ip.into()));
-        Ok(())
+        Some(ip) => {
+            url.set_ip_host(address.ip())?;
+            url.set_port(Some(address.port()))?;
+            Ok(Way::Secure { url, resolve: None, certified: Some(ServerName::IpAddress(ip.into())) })
+        }
     }
 }
 
 /// The IP address that a URL's host is, brackets of IPv6 included.
-fn address(host: &str) -> Option<IpAddr> {
+fn ip_address(host: &str) -> Option<IpAddr> {
     host.trim_matches(['[', ']']).parse().ok()
 }
 
@@ -138,32 +154,37 @@ fn address(host: &str) -> Option<IpAddr> {
 mod tests {
     use super::*;
 
-    fn through_proxy(url: &str) -> Route {
-        let connect_to = Some("127.0.0.1:4000".parse().unwrap());
+    fn route(url: &str, connect_to: Option<&str>) -> Route {
+        let connect_to = connect_to.map(|address| address.parse().unwrap());
         Endpoint { name: "n1".into(), url: url.into(), connect_to }.route().unwrap()
+    }
+
+    fn plain(route: &Route) -> (&str, &str) {
+        let Way::Plain(address) = &route.way else { panic!("{route:?}") };
+        (address, route.host.to_str().unwrap())
+    }
+
+    #[test]
+    fn without_a_proxy_the_url_says_where_to_connect() {
+        assert_eq!(plain(&route("http://db.example", None)), ("db.example:80", "db.example"));
+        assert_eq!(plain(&route("http://[::1]:8000/", None)), ("[::1]:8000", "[::1]:8000"));
     }
 
     #[test]
     fn a_proxy_changes_the_connection_and_not_the_name() {
-        let plain = through_proxy("http://db.example:8000");
-        assert_eq!(
-            (plain.url.as_str(), plain.host.to_str().unwrap()),
-            ("http://127.0.0.1:4000/", "db.example:8000")
-        );
+        let proxy = Some("127.0.0.1:4000");
+        assert_eq!(plain(&route("http://db.example:8000", proxy)), ("127.0.0.1:4000", "db.example:8000"));
 
-        let named = through_proxy("https://db.example:8443/");
-        assert_eq!(
-            (named.url.as_str(), named.host.to_str().unwrap()),
-            ("https://db.example/", "db.example:8443")
-        );
-        assert_eq!(named.resolve.unwrap().1.port(), 4000);
+        let named = route("https://db.example:8443/", proxy);
+        assert_eq!(named.host, "db.example:8443");
+        let Way::Secure { url, resolve, certified } = named.way else { panic!() };
+        assert_eq!((url.as_str(), resolve.unwrap().1.port(), certified), ("https://db.example/", 4000, None));
 
-        let bare = through_proxy("https://10.0.0.7:8443");
-        assert_eq!(
-            (bare.url.as_str(), bare.host.to_str().unwrap()),
-            ("https://127.0.0.1:4000/", "10.0.0.7:8443")
-        );
-        assert_eq!(bare.certified.unwrap(), ServerName::try_from("10.0.0.7").unwrap());
+        let bare = route("https://10.0.0.7:8443", proxy);
+        assert_eq!(bare.host, "10.0.0.7:8443");
+        let Way::Secure { url, resolve, certified } = bare.way else { panic!() };
+        assert_eq!((url.as_str(), resolve), ("https://127.0.0.1:4000/", None));
+        assert_eq!(certified, ServerName::try_from("10.0.0.7").ok());
     }
 
     #[test]

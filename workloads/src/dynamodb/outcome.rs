@@ -32,6 +32,8 @@ pub enum Seen {
     ConnectTimeout,
     /// No connection for another reason: name resolution, an unreachable network, a bad certificate.
     NotConnected,
+    /// The connection was closed before a byte of the request was written.
+    ClosedBefore,
     /// The connection went away before an answer began.
     ConnectionLost,
     /// The deadline of the whole call passed.
@@ -87,6 +89,7 @@ pub const TABLE: &[Row] = &[
     row(Seen::Refused, Class::Fail, "connection-refused"),
     row(Seen::ConnectTimeout, Class::Fail, "connect-timeout"),
     row(Seen::NotConnected, Class::Fail, "not-connected"),
+    row(Seen::ClosedBefore, Class::Fail, "connection-closed"),
     // Sent, and no answer that can be trusted.
     row(Seen::ConnectionLost, Class::Info, "connection-lost"),
     row(Seen::Timeout, Class::Info, "timeout"),
