@@ -9,31 +9,34 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::Serialize;
+
 /// A planted bug.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bug {
-    /// See [`CATALOGUE`].
+    /// See [`catalogue`].
     AckBeforeQuorum,
-    /// See [`CATALOGUE`].
+    /// See [`catalogue`].
     StaleLeaderRead,
-    /// See [`CATALOGUE`].
+    /// See [`catalogue`].
     NoFsync,
-    /// See [`CATALOGUE`].
+    /// See [`catalogue`].
     NoReplay,
-    /// See [`CATALOGUE`].
+    /// See [`catalogue`].
     ConditionIgnored,
-    /// See [`CATALOGUE`].
+    /// See [`catalogue`].
     SplitBrain,
-    /// See [`CATALOGUE`].
+    /// See [`catalogue`].
     LeaseOnWallClock,
-    /// See [`CATALOGUE`].
+    /// See [`catalogue`].
     DeletedComesBack,
 }
 
 /// What the catalogue says about a bug.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize)]
 pub struct BugInfo {
     /// The bug.
+    #[serde(skip)]
     pub bug: Bug,
     /// Its name on the command line.
     pub name: &'static str,
@@ -48,7 +51,7 @@ pub struct BugInfo {
 }
 
 /// All planted bugs.
-pub const CATALOGUE: &[BugInfo] = &[
+const CATALOGUE: &[BugInfo] = &[
     BugInfo {
         bug: Bug::AckBeforeQuorum,
         name: "ack-before-quorum",
@@ -114,6 +117,12 @@ pub const CATALOGUE: &[BugInfo] = &[
         options: &["--workload", "register", "--faults", "none"],
     },
 ];
+
+/// All planted bugs.
+#[must_use]
+pub fn catalogue() -> &'static [BugInfo] {
+    CATALOGUE
+}
 
 impl Bug {
     /// The bug's entry in the catalogue.

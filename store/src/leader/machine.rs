@@ -233,7 +233,11 @@ impl RaftStateMachine<TypeConfig> for Machine {
         Checkpoint { state: self.state.clone() }
     }
 
-    async fn install_snapshot(&mut self, meta: &SnapshotMeta, snapshot: SnapshotContent) -> Result<(), io::Error> {
+    async fn install_snapshot(
+        &mut self,
+        meta: &SnapshotMeta,
+        snapshot: SnapshotContent,
+    ) -> Result<(), io::Error> {
         let invalid = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
         let SnapshotContent::Received(chunks) = snapshot else {
             return Err(invalid("a node's own snapshot cannot be installed on it"));
@@ -246,7 +250,9 @@ impl RaftStateMachine<TypeConfig> for Machine {
         Ok(())
     }
 
-    async fn get_current_snapshot(&mut self) -> Result<Option<SnapshotOf<TypeConfig, SnapshotContent>>, io::Error> {
+    async fn get_current_snapshot(
+        &mut self,
+    ) -> Result<Option<SnapshotOf<TypeConfig, SnapshotContent>>, io::Error> {
         if self.state.position().applied.is_none() {
             return Ok(None);
         }

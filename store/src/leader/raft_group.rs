@@ -302,7 +302,10 @@ impl RaftGroup {
         meta: SnapshotMeta,
         chunks: Vec<Bytes>,
     ) -> Result<SnapshotResponse<TypeConfig>, NotServed> {
-        let snapshot = openraft::alias::SnapshotOf::<TypeConfig, _> { meta, snapshot: SnapshotContent::Received(chunks) };
+        let snapshot = openraft::alias::SnapshotOf::<TypeConfig, _> {
+            meta,
+            snapshot: SnapshotContent::Received(chunks),
+        };
         Ok(self.context.clone().scope(self.raft.install_full_snapshot(vote, snapshot)).await?)
     }
 

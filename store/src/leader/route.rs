@@ -75,7 +75,9 @@ impl LeaderStore {
             return self.serve(group, operation.clone(), within).await;
         }
         let Some(links) = self.inner.peers.get(&node) else {
-            return Err(Refusal::Unavailable(format!("node {node} leads and is not among this node's peers")));
+            return Err(Refusal::Unavailable(format!(
+                "node {node} leads and is not among this node's peers"
+            )));
         };
         let within_ms = u32::try_from(within.as_millis()).unwrap_or(u32::MAX);
         let request = encode(&Request::Forward { group, within_ms, operation: operation.clone() });

@@ -274,7 +274,9 @@ impl Backend for LeaderStore {
         let command = Command::DeleteTable { name: table.to_owned() };
         let entry = match self.route(CATALOGUE, Operation::Propose(command)).await? {
             Outcome::Applied(Reply::Table(entry)) => entry,
-            Outcome::Applied(Reply::NoSuchTable) => return Err(BackendError::TableNotFound(table.to_owned())),
+            Outcome::Applied(Reply::NoSuchTable) => {
+                return Err(BackendError::TableNotFound(table.to_owned()));
+            }
             other => return Err(odd(&other)),
         };
         let description = self.describe(&entry);
@@ -286,7 +288,9 @@ impl Backend for LeaderStore {
         let group = self.group_of(mutation.key.partition_hash());
         let propose = |table| Operation::Propose(Command::Write { table, mutation: mutation.clone() });
         match self.on_table(&mutation.table, group, propose).await? {
-            Outcome::Applied(Reply::Written(reply)) => Ok(Written { reply, partition: partition_name(group) }),
+            Outcome::Applied(Reply::Written(reply)) => {
+                Ok(Written { reply, partition: partition_name(group) })
+            }
             other => Err(odd(&other)),
         }
     }

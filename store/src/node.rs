@@ -1,0 +1,205 @@
+//! One process of the bundled store: configuration, listeners, status, shutdown.
+//!
+//! A node opens its data, starts its members of all replica groups, answers its peers, and only then
+//! listens for clients: who can connect can be served. When it is told to stop it takes no more
+//! requests, answers those that it has, stops its groups and makes its tables durable.
+//!
+//! Logging goes through `tracing`; whoever owns the process decides where to.
+
+mod member;
+mod settings;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Weak};
+
+use rand::Rng as _;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+pub use member::{Member, MemberPlan};
+pub use settings::{SettingError, SettingInfo, Settings, check_settings, settings};
+
+use crate::api;
+use crate::bugs::{Bugs, UnknownBug};
+use crate::engine::EngineError;
+use crate::leader::group::ReplicaGroup;
+use crate::leader::store::partition_name;
+use crate::world::{Clock, ClockPageError, Disk, HostClock, HostDisk, Rng, TokioNet, TokioSpawn, VolatileDisk, World};
+
+/// How a node process is set up.
+#[derive(Clone, Debug)]
+pub struct NodeConfig {
+    /// The node's name, such as `n1`.
+    pub name: String,
+    /// The folder of its data; made if needed.
+    pub data_dir: PathBuf,
+    /// Where it listens for clients.
+    pub client_listen: SocketAddr,
+    /// Where it listens for the other nodes.
+    pub peer_listen: SocketAddr,
+    /// The other nodes, and the addresses at which this one reaches them.
+    pub peers: BTreeMap<String, SocketAddr>,
+    /// Settings by name: [`settings`].
+    pub settings: BTreeMap<String, String>,
+    /// The page that says how this node's clock is wrong.
+    pub clock_page: Option<PathBuf>,
+    /// Whether unsynced bytes stay in the process, so that its death is a power loss.
+    pub volatile_disk: bool,
+    /// The name of a planted bug.
+    pub bug: Option<String>,
+    /// The seed of its random choices.
+    pub seed: u64,
+}
+
+/// Why a node cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// A setting is wrong.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    /// There is no such bug.
+    #[error(transparent)]
+    Bug(#[from] UnknownBug),
+    /// The clock page cannot be used.
+    #[error(transparent)]
+    ClockPage(#[from] ClockPageError),
+    /// The data cannot be used.
+    #[error(transparent)]
+    Data(EngineError),
+    /// The data folder cannot be made or used.
+    #[error("cannot use the data folder {folder}: {source}; check that it is a folder that this user may write")]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The node is not one of the cluster's.
+    #[error("node {0} is not among the cluster's members: add it to them")]
+    NotAMember(String),
+    /// The cluster is not the one that the data is of.
+    #[error("the node cannot start on its data: {reason}; start it as before, or with an empty folder")]
+    Layout {
+        /// What differs.
+        reason: String,
+    },
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {source}; choose another port, or stop what uses it")]
+    Listen {
+        /// The address.
+        address: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The log or the tables failed.
+    #[error("the store failed: {0}")]
+    Io(#[from] io::Error),
+    /// The start was interrupted.
+    #[error("the start was interrupted")]
+    GivenUp,
+}
+
+/// Runs a node until `shutdown` is ready.
+///
+/// # Errors
+/// See [`NodeError`]. Once it serves it does not fail any more.
+pub async fn run(config: NodeConfig, shutdown: impl Future<Output = ()>) -> Result<(), NodeError> {
+    let listen = config.client_listen;
+    let name = config.name.clone();
+    let (world, plan) = prepare(config)?;
+    let member = Arc::new(Member::start(plan, world.clone()).await?);
+    let listener = TcpListener::bind(listen).await;
+    let listener = listener.map_err(|source| NodeError::Listen { address: listen.to_string(), source })?;
+    tracing::info!(node = name, clients = %listen, "serving");
+
+    let stop = CancellationToken::new();
+    let status = status_of(&name, Arc::downgrade(&member), world.clock.clone());
+    let backend = Arc::new(member.store().clone());
+    let service = api::Service::new(backend, status, world.rng.stream("requests").next_u64());
+    let serving = api::serve(listener, Arc::new(service), stop.clone());
+    tokio::pin!(serving);
+    tokio::select! {
+        biased;
+        () = shutdown => {}
+        () = &mut serving => {}
+    }
+    stop.cancel();
+    serving.await;
+    if let Some(member) = Arc::into_inner(member) {
+        member.stop().await;
+    }
+    tracing::info!(node = name, "stopped");
+    Ok(())
+}
+
+/// The world of a process, and what its member is to be.
+fn prepare(config: NodeConfig) -> Result<(World, MemberPlan), NodeError> {
+    let settings = Settings::parse(&config.settings)?;
+    let bugs = config.bug.as_deref().map(str::parse).transpose()?.map_or(Bugs::NONE, Bugs::with);
+    let clock: Arc<dyn Clock> = match &config.clock_page {
+        Some(page) => Arc::new(HostClock::with_page(page)?),
+        None => Arc::new(HostClock::new()),
+    };
+    let folder = config.data_dir;
+    let disk = HostDisk::open(&folder).map_err(|source| NodeError::Folder { folder, source })?;
+    let disk: Arc<dyn Disk> =
+        if config.volatile_disk { Arc::new(VolatileDisk::new(Arc::new(disk))) } else { Arc::new(disk) };
+    let addresses = config.peers.iter().map(|(name, address)| (name.clone(), address.to_string())).collect();
+    let world = World {
+        clock,
+        disk,
+        net: Arc::new(TokioNet::new(addresses)),
+        rng: Rng::new(config.seed, &config.name),
+        spawn: Arc::new(TokioSpawn::new(tokio::runtime::Handle::current())),
+    };
+    let members = config.peers.into_keys().chain([config.name.clone()]).collect();
+    let peer_listen = config.peer_listen.to_string();
+    Ok((world, MemberPlan { name: config.name, members, peer_listen, settings, bugs }))
+}
+
+/// What `GET /growler/status` answers: the clocks, and where each replica stands.
+fn status_of(name: &str, member: Weak<Member>, clock: Arc<dyn Clock>) -> api::Status {
+    let name = name.to_owned();
+    Arc::new(move || {
+        let mut status = json!({
+            "node": name,
+            "version": env!("CARGO_PKG_VERSION"),
+            "wall_ns": clock.wall(),
+            "mono_ns": clock.now().0,
+            "rss_bytes": resident_bytes(),
+        });
+        if let Some(member) = member.upgrade() {
+            let mut replicas = member.store().groups().iter().map(|group| replica(&member, group.id(), &**group));
+            status["catalogue"] = replicas.next().unwrap_or_default();
+            status["partitions"] = replicas.collect();
+            status["tables"] = member.store().known_tables().into();
+        }
+        status
+    })
+}
+
+fn replica(member: &Member, group: u32, replica: &dyn ReplicaGroup) -> Value {
+    let status = replica.status();
+    json!({
+        "id": if group == 0 { String::from("catalogue") } else { partition_name(group) },
+        "role": status.role,
+        "leader": status.leader.and_then(|leader| member.name_of(leader)),
+        "term": status.term,
+        "last_log": status.last_log,
+        "committed": status.committed,
+        "applied": status.applied,
+        "snapshot": status.snapshot,
+    })
+}
+
+/// The memory that this process holds, where the system says.
+fn resident_bytes() -> Option<u64> {
+    let pages: u64 = std::fs::read_to_string("/proc/self/statm").ok()?.split(' ').nth(1)?.parse().ok()?;
+    let page = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok()??;
+    Some(pages * u64::try_from(page).ok()?)
+}
