@@ -4,14 +4,17 @@
 //! `results.json`. A name may have a parent, which admits it: who expects `nonlinearizable` is served by a
 //! `stale-read`. No check may report a name that is not listed here.
 
-/// One kind of anomaly.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+use serde::Serialize;
+
+/// One kind of anomaly, as `growler list anomalies` shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Kind {
     /// Its name in verdicts and on the command line.
     pub name: &'static str,
     /// What happened, in one sentence.
     pub about: &'static str,
     /// The more general anomaly that this is a case of.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<&'static str>,
 }
 
@@ -57,7 +60,12 @@ const fn kind(name: &'static str, parent: Option<&'static str>, about: &'static 
 }
 
 /// Every anomaly that a check may report, parents before their children.
-pub const CATALOGUE: &[Kind] = &[
+#[must_use]
+pub fn catalogue() -> &'static [Kind] {
+    CATALOGUE
+}
+
+const CATALOGUE: &[Kind] = &[
     kind(
         NONLINEARIZABLE,
         None,

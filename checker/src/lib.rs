@@ -5,6 +5,11 @@
 
 pub mod anomaly;
 pub mod history;
+pub mod invariants;
 pub mod linearizability;
 pub mod model;
+pub mod promise;
 pub mod verdict;
+
+pub use model::infer_model;
+pub use promise::{checks_for, default_promise, validate};

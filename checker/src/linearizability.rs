@@ -146,10 +146,10 @@ fn solve(object: &Object<'_>, view: View<'_>, limits: Limits) -> (Answer, u64) {
 /// Applies a pure function to every item, on as many threads as there are processors. The results are in the
 /// order of the items, however the work was shared.
 fn in_parallel<T: Sync, R: Send>(items: &[T], apply: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let threads = thread::available_parallelism().map_or(1, usize::from).min(items.len());
-    if threads <= 1 {
+    if items.len() <= 1 {
         return items.iter().map(apply).collect();
     }
+    let threads = thread::available_parallelism().map_or(1, usize::from).min(items.len());
     let next = AtomicUsize::new(0);
     let work = || {
         let mut results = Vec::new();

@@ -37,7 +37,10 @@
 
 use std::hash::Hash;
 
+mod known;
 pub mod register;
+
+pub use known::{InferError, Info, catalogue, find, infer_model};
 
 /// A sequential specification. Implementations are pure.
 pub trait Model {

@@ -1,0 +1,260 @@
+//! The bank: transfers neither make nor lose money.
+//!
+//! Accounts start with known balances. A `transfer` {from, to, amount} moves money in one transaction, on
+//! the condition that `from` has enough; a `read` returns {account: balance} for all accounts. Money is
+//! conserved, so every moment between two transactions shows the same total. What a read promises depends on
+//! how it was asked (`via`):
+//!
+//! - `txn`, or nothing said: one transaction, so one moment. Its balances add up to the total
+//!   (`wrong-total`; `torn-read` where it is off by exactly the amount of a transfer that was open during
+//!   the read: one half of it was seen).
+//! - Anything else (`query`, `scan`, `batch`, `gsi`, `get`), and every `eventual` read: each balance is of
+//!   some moment of its own, so the total may be anything. But each must be one that was in force at some
+//!   time.
+//!
+//! Every read, however it was asked, shows each account (`nil-balance`: the account is missing, or has no
+//! whole number), no others (`unexpected-key`), and no balance below zero (`negative-value`), because
+//! transfers are conditional. Outcomes of transfers do not matter for any of this: an indeterminate one
+//! moves money too, or moves none.
+//!
+//! This is Jepsen's bank check, with the weaker reads added. It does not look for an order of the
+//! transactions; it refutes only what no order can explain.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::anomaly;
+use crate::history::{Event, Operation, Outcome, pair};
+use crate::verdict::{Anomaly, Budget, Check, CheckResult, Validity};
+
+/// What each account holds.
+pub type Balances = BTreeMap<String, i64>;
+
+/// The check that money is conserved. Its name in verdicts is `bank`.
+#[derive(Debug, Clone)]
+pub struct Bank {
+    initial: Option<Balances>,
+}
+
+impl Bank {
+    /// The check for a bank that started with these balances.
+    #[must_use]
+    pub fn new(initial: Balances) -> Self {
+        Self { initial: Some(initial) }
+    }
+
+    /// The check for a bank of which only the history is known. The first transactional read with nothing
+    /// but whole balances says which accounts there are and how much money; it cannot be refuted itself, so
+    /// who knows the first balances should use [`Bank::new`].
+    #[must_use]
+    pub fn from_history() -> Self {
+        Self { initial: None }
+    }
+
+    /// What is known beforehand, and the read that it was taken from, if it was.
+    fn books<'h>(&self, operations: &[Operation<'h>]) -> (Books, Option<Operation<'h>>) {
+        if let Some(initial) = &self.initial {
+            return (Books::of(initial), None);
+        }
+        let mut snapshots: Vec<&Operation<'h>> = reads(operations).filter(|read| is_snapshot(read)).collect();
+        snapshots.sort_by_key(|read| read.ret);
+        let first = snapshots.into_iter().find_map(|read| Some((read, whole(read)?)));
+        let (mut books, source) = match first {
+            Some((read, balances)) => (Books::of(&balances), Some(*read)),
+            None => (Books::default(), None),
+        };
+        books.accounts.extend(operations.iter().filter_map(Transfer::of).flat_map(|t| [t.from, t.to]));
+        (books, source)
+    }
+}
+
+/// The accounts that exist, and the money that there is.
+#[derive(Debug, Default)]
+struct Books {
+    accounts: BTreeSet<String>,
+    /// Unknown where no transactional read says.
+    total: Option<i128>,
+}
+
+impl Books {
+    fn of(balances: &Balances) -> Self {
+        let total = balances.values().map(|&balance| i128::from(balance)).sum();
+        Self { accounts: balances.keys().cloned().collect(), total: Some(total) }
+    }
+}
+
+/// A transfer that may have moved money.
+struct Transfer<'h> {
+    operation: Operation<'h>,
+    from: String,
+    to: String,
+    amount: i128,
+}
+
+impl<'h> Transfer<'h> {
+    fn of(operation: &Operation<'h>) -> Option<Self> {
+        if operation.f() != "transfer" || operation.outcome() == Outcome::Fail {
+            return None;
+        }
+        let argument = operation.argument();
+        let account = |name| argument.get(name).and_then(Value::as_str).map(str::to_owned);
+        Some(Self {
+            operation: *operation,
+            from: account("from")?,
+            to: account("to")?,
+            amount: argument.get("amount").and_then(Value::as_i64)?.into(),
+        })
+    }
+
+    /// Whether it was open at some moment of the read.
+    fn overlaps(&self, read: &Operation<'_>) -> bool {
+        let ended = if self.operation.outcome() == Outcome::Info { None } else { self.operation.ret };
+        ended.is_none_or(|end| end > read.call) && read.ret.is_some_and(|end| self.operation.call < end)
+    }
+}
+
+/// The reads that returned something.
+fn reads<'o, 'h>(operations: &'o [Operation<'h>]) -> impl Iterator<Item = &'o Operation<'h>> {
+    operations.iter().filter(|operation| operation.f() == "read" && operation.outcome() == Outcome::Ok)
+}
+
+/// Whether a read is of a single moment.
+fn is_snapshot(read: &Operation<'_>) -> bool {
+    read.via().is_none_or(|via| via == "txn") && !read.is_eventual()
+}
+
+/// The balances of a read, if they are all whole numbers.
+fn whole(read: &Operation<'_>) -> Option<Balances> {
+    let balances = read.result()?.as_object()?;
+    balances.iter().map(|(account, balance)| Some((account.clone(), balance.as_i64()?))).collect()
+}
+
+impl Check for Bank {
+    fn name(&self) -> &'static str {
+        "bank"
+    }
+
+    fn check(&self, events: &[Event], _budget: &Budget) -> CheckResult {
+        let mut result = CheckResult {
+            valid: Validity::Valid,
+            anomalies: Vec::new(),
+            unknown: Vec::new(),
+            stats: BTreeMap::new(),
+        };
+        let operations = match pair(events) {
+            Ok(operations) => operations,
+            Err(error) => {
+                result.valid = Validity::Unknown;
+                result.unknown.push(error.to_string());
+                return result;
+            }
+        };
+        let (books, source) = self.books(&operations);
+        let transfers: Vec<Transfer<'_>> = operations.iter().filter_map(Transfer::of).collect();
+        let mut audit = Audit { books, source, transfers, last_right: None, found: BTreeMap::new() };
+        let (mut snapshots, mut all) = (0_u64, 0_u64);
+        let mut in_order: Vec<&Operation<'_>> = reads(&operations).collect();
+        in_order.sort_by_key(|read| read.ret);
+        for read in in_order {
+            all += 1;
+            snapshots += u64::from(is_snapshot(read));
+            if let Err(reason) = audit.read(read) {
+                result.valid = result.valid.max(Validity::Unknown);
+                result.unknown.push(reason);
+            }
+        }
+        let counts = [("reads", all), ("snapshots", snapshots), ("transfers", audit.transfers.len() as u64)];
+        result.stats.extend(counts.map(|(name, count)| (name.to_owned(), Value::from(count))));
+        for (name, (count, anomaly)) in audit.found {
+            result.valid = Validity::Invalid;
+            result.stats.insert(name.to_owned(), Value::from(count));
+            result.anomalies.push(anomaly);
+        }
+        result.anomalies.sort_by(|a, b| a.ops.last().cmp(&b.ops.last()).then_with(|| a.kind.cmp(&b.kind)));
+        result
+    }
+}
+
+/// The books, held against one read after the other.
+struct Audit<'h> {
+    books: Books,
+    /// The read that the books were taken from.
+    source: Option<Operation<'h>>,
+    transfers: Vec<Transfer<'h>>,
+    /// The last snapshot that added up.
+    last_right: Option<u64>,
+    /// Of each kind of anomaly, how many there were and the first.
+    found: BTreeMap<&'static str, (u64, Anomaly)>,
+}
+
+impl Audit<'_> {
+    /// Judges one read. An error says why it cannot be judged.
+    fn read(&mut self, read: &Operation<'_>) -> Result<(), String> {
+        let Some(balances) = read.result().and_then(Value::as_object) else {
+            return Err(format!(
+                "event {}: a bank's read must return an object of balances, not {}",
+                read.index,
+                read.result().unwrap_or(&Value::Null)
+            ));
+        };
+        let who = read.session().map_or_else(|| "someone".to_owned(), |session| format!("client {session}"));
+        let mut complete = true;
+        for account in &self.books.accounts.clone() {
+            let Some(balance) = balances.get(account).and_then(Value::as_i64) else {
+                let found = balances.get(account).map_or("nothing".to_owned(), Value::to_string);
+                complete = false;
+                let text = format!("{who} read account {account} and found {found} instead of a balance.");
+                self.note(anomaly::NIL_BALANCE, vec![read.index], text);
+                continue;
+            };
+            if balance < 0 {
+                let text = format!("{who} read a balance of {balance} in account {account}.");
+                self.note(anomaly::NEGATIVE_VALUE, vec![read.index], text);
+            }
+        }
+        if let Some((account, balance)) =
+            balances.iter().find(|(name, _)| !self.books.accounts.contains(*name))
+        {
+            let text = format!("{who} read {balance} in account {account}, which does not exist.");
+            self.note(anomaly::UNEXPECTED_KEY, vec![read.index], text);
+            complete = false;
+        }
+        if let Some(expected) = self.books.total.filter(|_| complete && is_snapshot(read)) {
+            let total = balances.values().filter_map(Value::as_i64).map(i128::from).sum::<i128>();
+            self.total(read, &who, total, expected);
+        }
+        Ok(())
+    }
+
+    /// Judges the total of a snapshot that shows every account.
+    fn total(&mut self, read: &Operation<'_>, who: &str, total: i128, expected: i128) {
+        if total == expected {
+            self.last_right = Some(read.index);
+            return;
+        }
+        let off = total - expected;
+        let torn = self.transfers.iter().find(|t| t.amount == off.abs() && t.amount > 0 && t.overlaps(read));
+        if let Some(transfer) = torn {
+            let half = if off < 0 { "left the one but had not reached the other" } else { "was in both" };
+            let text = format!(
+                "{who} read a total of {total} instead of {expected}: {} on its way from {} to {} {half}.",
+                transfer.amount, transfer.from, transfer.to
+            );
+            let mut ops = vec![read.index, transfer.operation.index];
+            ops.sort_unstable();
+            self.note(anomaly::TORN_READ, ops, text);
+            return;
+        }
+        let text = format!("{who} read a total of {total} instead of {expected} in one transaction.");
+        let mut ops: Vec<u64> = self.source.map(|source| source.index).into_iter().collect();
+        ops.push(read.index);
+        self.note(anomaly::WRONG_TOTAL, ops, text);
+    }
+
+    fn note(&mut self, kind: &'static str, ops: Vec<u64>, explanation: String) {
+        let context: Vec<u64> = self.last_right.into_iter().filter(|index| !ops.contains(index)).collect();
+        let first = Anomaly { kind: kind.to_owned(), key: None, ops, context, explanation };
+        self.found.entry(kind).or_insert((0, first)).0 += 1;
+    }
+}

@@ -1,0 +1,177 @@
+//! Promises: what a system is held to, and which checks that means for a model.
+//!
+//! A model says what an object does when operations come one at a time; a promise says how much of that
+//! illusion survives concurrency and faults. [`checks_for`] turns the pair into checks. A pair without a
+//! check is an error that says what can be checked: a promise is never passed over in silence.
+
+use serde::Serialize;
+
+use crate::history::{Event, pair};
+use crate::invariants::bank::Bank;
+use crate::linearizability::{HistoryError, Linearizable};
+use crate::model as models;
+use crate::verdict::Check;
+
+/// One promise, as `growler list promises` shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Info {
+    /// Its name after `--promise`.
+    pub name: &'static str,
+    /// What it promises, in one sentence.
+    pub about: &'static str,
+    /// Whether this version can check it, for at least one model.
+    pub checked: bool,
+}
+
+const fn promise(name: &'static str, checked: bool, about: &'static str) -> Info {
+    Info { name, about, checked }
+}
+
+/// Every promise that can be named.
+#[must_use]
+pub fn catalogue() -> &'static [Info] {
+    CATALOGUE
+}
+
+const CATALOGUE: &[Info] = &[
+    promise(
+        "linearizable",
+        true,
+        "each operation takes effect at one moment between its call and its return",
+    ),
+    promise(
+        "dynamodb-region",
+        true,
+        "what DynamoDB promises in one region: each item is linearizable to strong reads and writes, \
+         transactions are serializable, eventual reads return what was once written",
+    ),
+    promise("conservation", true, "transfers neither make nor lose money, in every transactional read"),
+    promise("sessions", false, "each client reads its own writes, and never goes back in time"),
+    promise("causal", false, "who sees an effect sees its causes"),
+    promise("eventual", false, "once writes stop, all replicas come to hold the same"),
+];
+
+/// The catalogue's entry of this name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Info> {
+    CATALOGUE.iter().find(|promise| promise.name == name)
+}
+
+/// What each pair of model and promise is checked by.
+const PAIRS: &[(&str, &str)] = &[
+    ("register", "linearizable"),
+    ("register", "dynamodb-region"),
+    ("cas-register", "linearizable"),
+    ("cas-register", "dynamodb-region"),
+    ("bank", "conservation"),
+    ("bank", "dynamodb-region"),
+];
+
+/// Why there are no checks for a model and a promise.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PromiseError {
+    /// No such model.
+    #[error("there is no model `{model}`; `growler list models` names them")]
+    UnknownModel {
+        /// What was asked for.
+        model: String,
+    },
+    /// No such promise.
+    #[error("there is no promise `{promise}`; `growler list promises` names them")]
+    UnknownPromise {
+        /// What was asked for.
+        promise: String,
+    },
+    /// Both exist, but this version has no check for the two.
+    #[error("there is no check yet that holds `{model}` to `{promise}`; what can be checked: {checkable}")]
+    NotChecked {
+        /// The model.
+        model: String,
+        /// The promise.
+        promise: String,
+        /// The pairs that can be.
+        checkable: String,
+    },
+}
+
+/// The checks that hold a model to a promise. A bank's accounts and money are taken from the history (see
+/// [`Bank::from_history`]); who knows them uses [`Bank::new`].
+///
+/// # Errors
+///
+/// A [`PromiseError`] that names what can be checked.
+pub fn checks_for(model: &str, promise: &str) -> Result<Vec<Box<dyn Check>>, PromiseError> {
+    if models::find(model).is_none() {
+        return Err(PromiseError::UnknownModel { model: model.to_owned() });
+    }
+    if find(promise).is_none() {
+        return Err(PromiseError::UnknownPromise { promise: promise.to_owned() });
+    }
+    let check: Box<dyn Check> = match model {
+        _ if !PAIRS.contains(&(model, promise)) => {
+            let pairs = PAIRS.iter().map(|(model, promise)| format!("{model} as {promise}"));
+            return Err(PromiseError::NotChecked {
+                model: model.to_owned(),
+                promise: promise.to_owned(),
+                checkable: pairs.collect::<Vec<_>>().join(", "),
+            });
+        }
+        "bank" => Box::new(Bank::from_history()),
+        "cas-register" => Box::new(Linearizable::cas_register()),
+        _ => Box::new(Linearizable::register()),
+    };
+    Ok(vec![check])
+}
+
+/// What a recorded history of this model is held to when nobody says: the strongest promise that a
+/// DynamoDB-like store makes about it.
+#[must_use]
+pub fn default_promise(model: &str) -> &'static str {
+    match model {
+        "register" | "cas-register" => "linearizable",
+        _ => "dynamodb-region",
+    }
+}
+
+/// Whether the events are a history, and one of this model. A check answers *unknown* for others; who reads
+/// a file asks here first, because there it is a mistake in the file.
+///
+/// # Errors
+///
+/// What is wrong, and at which event.
+pub fn validate(model: &str, events: &[Event]) -> Result<(), HistoryError> {
+    match model {
+        "register" => Linearizable::register().validate(events),
+        "cas-register" => Linearizable::cas_register().validate(events),
+        _ => Ok(pair(events).map(|_| ())?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pair_has_a_check_and_is_marked_as_checked() {
+        for (model, promise) in PAIRS {
+            assert_eq!(checks_for(model, promise).map(|checks| checks.len()), Ok(1), "{model} as {promise}");
+            assert!(models::find(model).is_some_and(|model| model.checked));
+            assert!(find(promise).is_some_and(|promise| promise.checked));
+        }
+        for model in models::catalogue().iter().filter(|model| model.checked) {
+            assert!(PAIRS.iter().any(|(name, _)| *name == model.name), "{}", model.name);
+        }
+        for promise in CATALOGUE.iter().filter(|promise| promise.checked) {
+            assert!(PAIRS.iter().any(|(_, name)| *name == promise.name), "{}", promise.name);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_checked_is_an_error_that_helps() {
+        let error = |model, promise| checks_for(model, promise).err().map(|error| error.to_string());
+        let message = error("register", "causal").unwrap();
+        assert!(message.contains("register as linearizable") && message.contains("bank"), "{message}");
+        assert!(error("nothing", "linearizable").unwrap().contains("list models"));
+        assert!(error("register", "nothing").unwrap().contains("list promises"));
+    }
+}
