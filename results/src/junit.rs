@@ -4,6 +4,7 @@
 //! from an answer is an `error`. Whatever is no pass makes at least one case red, so that a CI which looks
 //! at this file alone cannot be greener than the exit code.
 
+use growler_checker::anomaly::admits;
 use growler_checker::verdict::{CheckResult, Validity};
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
 use serde_json::{Map, Value};
@@ -15,10 +16,6 @@ use crate::verdict::{Expectations, Results, Verdict};
 
 /// Anomalies of a check whose explanations are told.
 const TOLD_MAX: usize = 5;
-
-fn admits(_: &str, _: &str) -> bool {
-    false
-}
 
 /// Writes `junit.xml` from `results.json` and `test.json`.
 ///

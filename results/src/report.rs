@@ -1,18 +1,93 @@
-//! The report of a run: one self-contained HTML file. Under construction: only the verdict is shown yet.
+//! The report of a run: one HTML file that opens from disk, needs no network and keeps no secrets.
+//!
+//! Rust computes what is to be seen (numbers, words, places along the time axis); the template under
+//! `page/` draws it, and escapes every value, since values come from the system under test. Charts and the
+//! counterexample are inline SVG, there without any script; the scripts add zoom, a readout under the
+//! pointer, and the timeline of single operations. Nothing here looks at a clock or at the machine: the
+//! same run gives the same bytes.
+
+mod axis;
+mod charts;
+mod overview;
+mod picture;
+mod tables;
+mod timeline;
+mod tracks;
 
 use std::path::PathBuf;
 
-use crate::contents::{Contents, ReportError};
-use crate::run::RunFolder;
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{Environment, Value, context};
+use serde::Serialize;
 
-/// Builds `index.html` from the run's other files, and returns its path.
+use crate::availability::{availability, disturbances};
+use crate::contents::{Contents, ReportError};
+use crate::operations::pair;
+use crate::run::RunFolder;
+use crate::series::{bucket_for, series};
+use crate::test_file::Timings;
+
+/// The page's templates, by the names under which they include one another.
+const TEMPLATES: [(&str, &str); 5] = [
+    ("page.html", include_str!("report/page/page.html")),
+    ("counterexample.html", include_str!("report/page/counterexample.html")),
+    ("picture.html", include_str!("report/page/picture.html")),
+    ("tracks.html", include_str!("report/page/tracks.html")),
+    ("tables.html", include_str!("report/page/tables.html")),
+];
+
+const STYLE: &str = include_str!("report/page/style.css");
+const SCRIPTS: [&str; 2] = [include_str!("report/page/tracks.js"), include_str!("report/page/timeline.js")];
+
+/// Builds `index.html` from the run's other files, and returns its path. All but the history may be missing.
 ///
 /// # Errors
 /// [`ReportError`] when the history cannot be read, or the page cannot be written.
 pub fn build(run: &RunFolder) -> Result<PathBuf, ReportError> {
     let contents = Contents::read(run)?;
-    let verdict = contents.results.as_ref().map_or("no verdict", |r| r.verdict.name());
-    let page = format!("<!doctype html><title>growler</title><h1>{verdict}</h1><p>{} notes", contents.notes.len());
+    let page = render(&contents, &run.path().to_string_lossy())?;
     run.write_bytes(&run.index_html(), page.as_bytes())?;
     Ok(run.index_html())
+}
+
+/// The page's text. `folder` is where the run is, for the commands that it tells.
+fn render(contents: &Contents, folder: &str) -> Result<String, ReportError> {
+    let operations = pair(&contents.history.events);
+    let axis = axis::Axis::new(contents.end_ns());
+    let series = series(&operations, bucket_for(axis.run_ns), axis.run_ns);
+    let no_plan = crate::plan::PlanFile::default();
+    let no_timings = Timings::default();
+    let timings = contents.test.as_ref().map_or(&no_timings, |test| &test.timings);
+    let disturbed = disturbances(contents.plan.as_ref().unwrap_or(&no_plan), timings, axis.run_ns);
+    let availability = availability(&operations, &disturbed, axis.run_ns);
+
+    let anomalies: Vec<_> = overview::told(contents).map(|(_, anomaly)| anomaly).collect();
+    let (data, shown) = timeline::data(&operations, &anomalies, &series, axis.run_ns);
+    let page = context! {
+        style => Value::from_safe_string(STYLE.to_owned()),
+        scripts => Value::from_safe_string(SCRIPTS.join("\n")),
+        data => Value::from_safe_string(script_safe(&data)?),
+        shown => Value::from(Serde(shown)),
+        overview => Value::from(Serde(overview::overview(contents, folder, &availability))),
+        counterexamples => Value::from(Serde(overview::counterexamples(contents, &operations, axis.run_ns))),
+        tracks => Value::from(Serde(tracks::tracks(contents, &operations, &series, &availability, axis))),
+        tables => Value::from(Serde(tables::tables(contents, &operations, &availability))),
+        notes => contents.notes.clone(),
+    };
+    let failed = |e: minijinja::Error| ReportError::Render { what: "index.html", reason: format!("{e:#}") };
+    let mut environment = Environment::new();
+    environment
+        .set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().map_err(failed)?);
+    for (name, source) in TEMPLATES {
+        environment.add_template(name, source).map_err(failed)?;
+    }
+    environment.get_template("page.html").and_then(|template| template.render(page)).map_err(failed)
+}
+
+/// JSON that cannot end the script element that holds it.
+fn script_safe<T: Serialize>(data: &T) -> Result<String, ReportError> {
+    let json = serde_json::to_string(data)
+        .map_err(|e| ReportError::Render { what: "the timeline", reason: e.to_string() })?;
+    Ok(json.replace('<', "\\u003c"))
 }

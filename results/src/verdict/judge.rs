@@ -13,16 +13,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use growler_checker::anomaly::{NODE_CRASHED, NOT_RECOVERED};
 use growler_checker::verdict::{Anomaly, CheckResult, Validity};
 use serde_json::Value;
 
 use super::{Coverage, Verdict};
 use crate::words::{join_and, seconds};
-
-/// The anomaly of a system that did not serve again in time.
-const NOT_RECOVERED: &str = "not-recovered";
-/// The anomaly of a node that died unasked or could not start from its own data.
-const NODE_CRASHED: &str = "node-crashed";
 
 /// Everything that bears on a verdict. The default is a clean `growler check` of nothing.
 #[derive(Debug, Clone, Default)]
