@@ -12,13 +12,15 @@ use super::disk::{Disk, DiskFile, DiskLock, OpenMode};
 /// Files in memory, by path. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Platter {
-    shared: Arc<Shared>,
+    files: Arc<Mutex<BTreeMap<PathBuf, Arc<MemoryFile>>>>,
+    locks: Arc<Mutex<BTreeSet<PathBuf>>>,
 }
 
-#[derive(Debug, Default)]
-struct Shared {
-    files: Mutex<BTreeMap<PathBuf, Arc<MemoryFile>>>,
-    locks: Mutex<BTreeSet<PathBuf>>,
+impl Platter {
+    /// The same files, as a new process finds them: nothing is locked.
+    pub(super) fn unlocked(&self) -> Platter {
+        Platter { files: Arc::clone(&self.files), locks: Arc::default() }
+    }
 }
 
 /// A file in memory.
@@ -29,7 +31,7 @@ pub(super) struct MemoryFile {
 
 #[derive(Debug)]
 struct MemoryLock {
-    shared: Arc<Shared>,
+    locks: Arc<Mutex<BTreeSet<PathBuf>>>,
     path: PathBuf,
 }
 
@@ -37,13 +39,13 @@ impl DiskLock for MemoryLock {}
 
 impl Drop for MemoryLock {
     fn drop(&mut self) {
-        self.shared.locks.lock().remove(&self.path);
+        self.locks.lock().remove(&self.path);
     }
 }
 
 impl Disk for Platter {
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn DiskFile>> {
-        let mut files = self.shared.files.lock();
+        let mut files = self.files.lock();
         match (files.get(path), mode) {
             (Some(_), OpenMode::New) => Err(io::ErrorKind::AlreadyExists.into()),
             (None, OpenMode::Existing) => Err(io::ErrorKind::NotFound.into()),
@@ -61,20 +63,20 @@ impl Disk for Platter {
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<String>> {
-        let files = self.shared.files.lock();
+        let files = self.files.lock();
         let inside = files.keys().filter(|file| file.parent() == Some(path));
         Ok(inside.filter_map(|file| Some(file.file_name()?.to_string_lossy().into_owned())).collect())
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        let mut files = self.shared.files.lock();
+        let mut files = self.files.lock();
         let file = files.remove(from).ok_or(io::ErrorKind::NotFound)?;
         files.insert(to.to_owned(), file);
         Ok(())
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        self.shared.files.lock().remove(path).map(drop).ok_or(io::ErrorKind::NotFound.into())
+        self.files.lock().remove(path).map(drop).ok_or(io::ErrorKind::NotFound.into())
     }
 
     fn sync_dir(&self, _path: &Path) -> io::Result<()> {
@@ -82,10 +84,10 @@ impl Disk for Platter {
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn DiskLock>> {
-        if !self.shared.locks.lock().insert(path.to_owned()) {
+        if !self.locks.lock().insert(path.to_owned()) {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        Ok(Box::new(MemoryLock { shared: Arc::clone(&self.shared), path: path.to_owned() }))
+        Ok(Box::new(MemoryLock { locks: Arc::clone(&self.locks), path: path.to_owned() }))
     }
 }
 

@@ -91,7 +91,7 @@ impl SimDisk {
             let spilled = self.life.cache.spill(&mut || rng.random());
             assert!(spilled.is_ok(), "memory refused a write: {spilled:?}");
         }
-        SimDisk::over(self.life.platter.clone())
+        SimDisk::over(self.life.platter.unlocked())
     }
 }
 
