@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use growler_checker::history::EventType;
+use growler_checker::invariants::bank::Bank as Conservation;
 use growler_checker::verdict::Check;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -31,7 +32,7 @@ pub(crate) static BANK: Description = Description {
     about: "Transfers between accounts by transactions of two items, totals by transaction and by Query",
     stores: &[],
     model: "bank",
-    promises: &["dynamodb-region"],
+    promises: &["dynamodb-region", "conservation"],
     needs: &[
         "CreateTable",
         "DescribeTable",
@@ -276,8 +277,12 @@ impl Workload for Bank {
         completion(op, Answer { outcome: outcome.map(balances), partition })
     }
 
-    fn checks(&self, _promise: &str) -> Vec<Box<dyn Check>> {
-        Vec::new()
+    fn checks(&self, promise: &str) -> Vec<Box<dyn Check>> {
+        if !BANK.promises.contains(&promise) {
+            return Vec::new();
+        }
+        let initial = self.accounts.iter().map(|name| (name.clone(), INITIAL_BALANCE)).collect();
+        vec![Box::new(Conservation::new(initial))]
     }
 
     fn functions(&self) -> &'static [&'static str] {

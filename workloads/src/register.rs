@@ -10,6 +10,7 @@ mod old_images;
 
 use async_trait::async_trait;
 use growler_checker::history::EventType;
+use growler_checker::promise::checks_for;
 use growler_checker::verdict::Check;
 use serde::Serialize;
 use serde_json::Value;
@@ -31,7 +32,7 @@ pub(crate) static REGISTER: Description = Description {
     stores: &["leader"],
     model: "register",
     promises: &["linearizable", "dynamodb-region"],
-    needs: &["CreateTable", "DescribeTable", "DeleteTable", "GetItem", "PutItem", "DeleteItem", "UpdateItem"],
+    needs: &["CreateTable", "DescribeTable", "DeleteTable", "GetItem", "PutItem", "DeleteItem"],
 };
 
 /// `growler list workloads`: registers with conditional writes.
@@ -202,8 +203,9 @@ impl Workload for Registers {
         }
     }
 
-    fn checks(&self, _promise: &str) -> Vec<Box<dyn Check>> {
-        Vec::new()
+    fn checks(&self, promise: &str) -> Vec<Box<dyn Check>> {
+        // None for a promise that the description does not list.
+        checks_for(self.description.model, promise).unwrap_or_default()
     }
 
     fn functions(&self) -> &'static [&'static str] {

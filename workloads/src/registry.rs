@@ -61,6 +61,17 @@ mod tests {
     }
 
     #[test]
+    fn every_listed_promise_is_checked_and_no_other() {
+        for description in workloads() {
+            let workload = create(description.name, &shape()).unwrap();
+            for promise in growler_checker::promise::catalogue() {
+                let listed = description.promises.contains(&promise.name);
+                assert_eq!(!workload.checks(promise.name).is_empty(), listed, "{}", promise.name);
+            }
+        }
+    }
+
+    #[test]
     fn an_unknown_name_is_answered_with_the_known_ones() {
         let message = create("registers", &shape()).err().unwrap().to_string();
         assert!(

@@ -1,6 +1,6 @@
 //! Every row of the outcome table, against a server that produces that very answer.
 
-#![allow(missing_docs, reason = "a test")]
+#![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
 
 mod support;
 

@@ -152,7 +152,7 @@ impl Client {
         let partition = header(&response, &PARTITION).map(str::to_owned);
         match read::<R>(&response) {
             Ok(output) => Answer { outcome: Outcome::Ok(output), partition },
-            Err((seen, failure)) => failed(seen, failure, partition),
+            Err((seen, failure)) => failed(seen, *failure, partition),
         }
     }
 
@@ -192,14 +192,14 @@ fn header<'a>(response: &'a Response<Bytes>, name: &HeaderName) -> Option<&'a st
 }
 
 /// The good answer in a response, or what was seen instead.
-fn read<R: Request>(response: &Response<Bytes>) -> Result<R::Output, (Seen, Failure)> {
+fn read<R: Request>(response: &Response<Bytes>) -> Result<R::Output, (Seen, Box<Failure>)> {
     let checksum = header(response, &CHECKSUM).and_then(|value| value.parse::<u32>().ok());
     if checksum.is_some_and(|sent| sent != crc32fast::hash(response.body())) {
-        return Err((Seen::Checksum, Failure::new("", "")));
+        return Err((Seen::Checksum, Box::new(Failure::new("", ""))));
     }
     if response.status() == StatusCode::OK {
         return serde_json::from_slice(response.body())
-            .map_err(|e| (Seen::Garbage, Failure::new("", e.to_string())));
+            .map_err(|e| (Seen::Garbage, Box::new(Failure::new("", e.to_string()))));
     }
     let status = response.status().as_u16();
     let error: ErrorBody = serde_json::from_slice(response.body()).unwrap_or_default();
@@ -208,5 +208,5 @@ fn read<R: Request>(response: &Response<Bytes>) -> Result<R::Output, (Seen, Fail
     if failure.error.is_empty() {
         failure.error = format!("http-{status}");
     }
-    Err((seen, failure))
+    Err((seen, Box::new(failure)))
 }

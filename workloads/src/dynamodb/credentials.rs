@@ -174,11 +174,12 @@ fn section_of(text: &str, section: &str) -> BTreeMap<String, String> {
         let trimmed = line.trim();
         if let Some(header) = trimmed.strip_prefix('[').and_then(|rest| rest.split(']').next()) {
             inside = header.split_whitespace().eq(section.split_whitespace());
-        } else if inside && !line.starts_with([' ', '\t', '#', ';']) {
-            if let Some((key, value)) = trimmed.split_once('=') {
-                let value = value.split(" #").next().unwrap_or_default();
-                settings.insert(key.trim().to_ascii_lowercase(), value.trim().to_owned());
-            }
+        } else if inside
+            && !line.starts_with([' ', '\t', '#', ';'])
+            && let Some((key, value)) = trimmed.split_once('=')
+        {
+            let value = value.split(" #").next().unwrap_or_default();
+            settings.insert(key.trim().to_ascii_lowercase(), value.trim().to_owned());
         }
     }
     settings

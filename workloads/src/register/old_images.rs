@@ -54,7 +54,7 @@ const HELD: i64 = 1;
 const TRIES: usize = 5;
 
 impl Registers {
-    /// Asks for every kind of old image.
+    /// Asks for every kind of old image that this workload can meet.
     ///
     /// # Errors
     /// When the item cannot be written.
@@ -62,22 +62,28 @@ impl Registers {
         self.images = OldImages::ALL;
         let mut found = OldImages::default();
         for by in [By::Put, By::Update, By::Delete] {
-            found.on_success[by as usize] = self.returns(client, by, HELD).await?;
-            found.on_failure[by as usize] = self.returns(client, by, HELD + 1).await?;
+            if self.conditional() {
+                found.on_failure[by as usize] = self.returns(client, by, Some(HELD + 1)).await?;
+            }
+            if self.conditional() || by != By::Update {
+                found.on_success[by as usize] = self.returns(client, by, None).await?;
+            }
         }
         Ok(found)
     }
 
-    /// Whether a write on condition that the value is `old` returns the value that there was.
-    async fn returns(&self, client: &Client, by: By, old: i64) -> Result<bool, SetUpError> {
+    /// Whether a write, on the condition that the value is `old` if one is given, returns the value that
+    /// there was.
+    async fn returns(&self, client: &Client, by: By, old: Option<i64>) -> Result<bool, SetUpError> {
         let new = if by == By::Delete { Value::Null } else { json!(HELD + 2) };
+        let old = old.map(Value::from);
         let via = (by == By::Update).then_some("update");
+        let op = Invocation { via, ..invocation("probe", Value::Null) };
         for _ in 0..TRIES {
             self.put_plainly(client).await?;
-            let (old, op) = (json!(old), Invocation { via, ..invocation("cas", Value::Null) });
-            let write = Write { key: KEY, old: Some(&old), new: &new };
+            let write = Write { key: KEY, old: old.as_ref(), new: &new };
             let completion = self.write(client, client.home(), &op, write).await;
-            if ended_as_expected(&completion, old == json!(HELD)) {
+            if ended_as_expected(&completion, old.is_none()) {
                 return Ok(completion.observed == Some(json!(HELD)));
             }
         }
@@ -95,8 +101,8 @@ impl Registers {
     }
 }
 
-fn ended_as_expected(completion: &Completion, holds: bool) -> bool {
-    if holds {
+fn ended_as_expected(completion: &Completion, succeeds: bool) -> bool {
+    if succeeds {
         return completion.kind == EventType::Ok;
     }
     completion.kind == EventType::Fail && completion.error == Some(json!(CONDITION_FAILED))

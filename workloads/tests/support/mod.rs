@@ -1,6 +1,8 @@
 //! A scripted HTTP server: it answers each request as a test says, counts connections, and keeps what it saw.
 
-#![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test binary uses its own part")]
+
+pub mod fake;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -89,10 +91,11 @@ impl Server {
         script: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
     ) -> Self {
         let (server, listener, script) = Self::bind(script).await;
-        let seen = server.seen.clone();
+        let (connections, seen) = (server.connections.clone(), server.seen.clone());
         let acceptor = tokio_rustls::TlsAcceptor::from(config);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                connections.fetch_add(1, Ordering::SeqCst);
                 let (script, seen, acceptor) = (script.clone(), seen.clone(), acceptor.clone());
                 tokio::spawn(async move {
                     if let Ok(stream) = acceptor.accept(stream).await {
