@@ -19,6 +19,7 @@ pub mod network;
 pub mod plan;
 pub mod process;
 pub mod run;
+pub mod stage;
 
 pub use clock::{ClockPages, MAX_DRIFT_PPM, WallClockReport};
 pub use fault::{DEFAULT_FAULTS, FaultDescription, faults};

@@ -5,6 +5,9 @@
 //! A plan that was filled in can be carried out again. It must never hold anything that is not needed to
 //! understand or to repeat what was done to the system.
 
+mod draw;
+mod schedule;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -126,9 +129,14 @@ pub enum PlanError {
 impl Plan {
     /// A plan with random faults at random times, all from the request's seed.
     ///
+    /// The main phase is a row of *episodes* with calm in between, in which nothing is in force and recovery
+    /// can be seen. In an episode one fault is in force, or two or three that overlap. Some pairs go together
+    /// on purpose, once at least where both kinds are asked for: a leader that is cut off and soon after
+    /// all clocks jump back; a node that is paused and soon after another that is killed.
+    ///
     /// # Errors
     /// When a kind is unknown, there is no node, or the main phase is too short.
     pub fn random(request: &PlanRequest) -> Result<Self, PlanError> {
-        Ok(Self { seed: request.seed, faults: Vec::new() })
+        schedule::random(request)
     }
 }
