@@ -59,8 +59,8 @@ impl Canary {
         }
     }
 
-    /// One key for each partition, as `(key, partition)`, ordered by partition. Asks one node after the other
-    /// until each of the first `nodes` has acknowledged something.
+    /// One key for each partition, as `(key, partition)`, ordered by partition. The questions go round the
+    /// first `nodes` nodes.
     ///
     /// # Errors
     /// When a write is refused for good, or nobody answers in time.

@@ -138,8 +138,8 @@ async fn a_swallowed_request_is_unknown_after_the_deadline() {
 async fn a_body_that_stalls_is_unknown_after_the_deadline() {
     let mut stalled = support::response(200, &[], b"{}      ");
     stalled.truncate(stalled.len() - 4);
-    let server = Server::start(move |_| Reply::Raw(stalled.clone())).await;
-    expect(&server.client(), Class::Info, "truncated-answer").await;
+    let server = Server::start(move |_| Reply::Stall(stalled.clone())).await;
+    expect(&client(&server.url(), SHORT), Class::Info, "timeout").await;
 }
 
 #[tokio::test]
@@ -211,6 +211,13 @@ async fn a_cancelled_transaction_tells_its_reasons_in_order() {
         "Message": "busy"}]});
     let failure = expect_reply(Reply::json(400, &body), Class::Fail, "TransactionCanceledException").await;
     assert_eq!(failure.recorded(), json!(["TransactionCanceledException", "None", "TransactionConflict"]));
+}
+
+#[tokio::test]
+async fn an_error_in_both_spellings_keeps_its_name() {
+    let body = json!({"__type": "ValidationException", "message": "one", "Message": "two"});
+    let failure = expect_reply(Reply::json(400, &body), Class::Fail, "ValidationException").await;
+    assert_eq!(failure.message, "one");
 }
 
 #[tokio::test]

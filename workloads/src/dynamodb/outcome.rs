@@ -238,18 +238,19 @@ pub struct Answer<T> {
     pub partition: Option<String>,
 }
 
-/// The body of an error, in the spellings of both of DynamoDB's layers.
+/// The body of an error, in the spellings of both of DynamoDB's layers. Some servers send both.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct ErrorBody {
     #[serde(rename = "__type")]
-    kind: String,
-    #[serde(alias = "Message")]
-    message: String,
+    kind: Option<String>,
+    message: Option<String>,
+    #[serde(rename = "Message")]
+    capital_message: Option<String>,
     #[serde(rename = "Item")]
     item: Option<Item>,
     #[serde(rename = "CancellationReasons")]
-    reasons: Vec<Reason>,
+    reasons: Option<Vec<Reason>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -262,16 +263,16 @@ struct Reason {
 impl ErrorBody {
     /// The error's name without its namespace: what follows the `#`.
     pub(super) fn name(&self) -> &str {
-        self.kind.rsplit('#').next().unwrap_or_default()
+        self.kind.as_deref().and_then(|kind| kind.rsplit('#').next()).unwrap_or_default()
     }
 
     pub(super) fn into_failure(self) -> Failure {
         let code = |reason: Reason| reason.code.unwrap_or_else(|| "None".to_owned());
         Failure {
             error: self.name().to_owned(),
-            message: self.message,
+            message: self.message.or(self.capital_message).unwrap_or_default(),
             item: self.item,
-            reasons: self.reasons.into_iter().map(code).collect(),
+            reasons: self.reasons.unwrap_or_default().into_iter().map(code).collect(),
         }
     }
 }

@@ -45,6 +45,8 @@ pub enum Reply {
     AnswerAndClose(Vec<u8>),
     /// These bytes, and then the end of the stream.
     Raw(Vec<u8>),
+    /// These bytes, and then nothing, for ever.
+    Stall(Vec<u8>),
     /// A reset of the connection.
     Reset,
     /// Nothing, for ever.
@@ -156,6 +158,10 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
                 stream.write_all(&bytes).await.ok()?;
                 stream.shutdown().await.ok()?;
                 return None;
+            }
+            Reply::Stall(bytes) => {
+                stream.write_all(&bytes).await.ok()?;
+                std::future::pending().await
             }
             Reply::Reset => return Some(stream),
             Reply::Swallow => std::future::pending().await,
