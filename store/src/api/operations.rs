@@ -65,5 +65,10 @@ impl Operation {
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
-    serde_json::from_slice(body).map_err(|error| ApiError::new(Exception::Serialization, error.to_string()))
+    let refused = |text: String| ApiError::new(Exception::Serialization, text);
+    // serde would take an array for a structure's fields in their order
+    if body.trim_ascii_start().first() == Some(&b'[') {
+        return Err(refused("Unexpected array where the request's parameters were expected".to_owned()));
+    }
+    serde_json::from_slice(body).map_err(|error| refused(error.to_string()))
 }

@@ -39,50 +39,71 @@ pub fn parse_condition(
 
 /// What an atom turned out to be.
 enum Node {
-    Condition(Condition),
-    Operand(Operand),
+    Condition(Box<Condition>),
+    Operand(Box<Operand>),
     /// A function that is a condition, which is no operand of another.
-    Function(String, Condition),
+    Function(String, Box<Condition>),
+    /// Stands where a mistake was noted, so that no second one follows from the first; it is never
+    /// evaluated.
+    Mistake,
+}
+
+impl From<Condition> for Node {
+    fn from(condition: Condition) -> Self {
+        Self::Condition(Box::new(condition))
+    }
+}
+
+impl From<Operand> for Node {
+    fn from(operand: Operand) -> Self {
+        Self::Operand(Box::new(operand))
+    }
 }
 
 impl Parser<'_> {
     fn condition(&mut self, node: Node) -> Parsed<Condition> {
         match node {
-            Node::Condition(condition) | Node::Function(_, condition) => Ok(condition),
-            Node::Operand(Operand::Size(path)) => {
-                self.note(Reason::MisusedFunction("size".to_owned()));
-                Ok(Condition::AttributeExists(path))
-            }
-            Node::Operand(_) => Err(self.syntax_error()),
+            Node::Condition(condition) | Node::Function(_, condition) => Ok(*condition),
+            Node::Operand(operand) => match *operand {
+                Operand::Size(path) => {
+                    self.note(Reason::MisusedFunction("size".to_owned()));
+                    Ok(Condition::AttributeExists(path))
+                }
+                Operand::Path(_) | Operand::Value(_) => Err(self.syntax_error()),
+            },
+            Node::Mistake => Ok(Condition::And(Vec::new())),
         }
     }
 
     fn operand(&mut self, node: Node) -> Parsed<Operand> {
         match node {
-            Node::Operand(operand) => Ok(operand),
+            Node::Operand(operand) => Ok(*operand),
             Node::Function(name, _) => {
                 self.note(Reason::MisusedFunction(name));
                 Ok(Operand::Value(AttributeValue::Null))
             }
+            Node::Mistake => Ok(Operand::Value(AttributeValue::Null)),
             Node::Condition(_) => Err(self.syntax_error()),
         }
     }
 
     fn or(&mut self) -> Parsed<Node> {
-        self.chain("OR", Self::and, Condition::Or)
+        let first = self.and()?;
+        self.rest_of_chain(first, "OR", Self::and, Condition::Or)
     }
 
     fn and(&mut self) -> Parsed<Node> {
-        self.chain("AND", Self::not, Condition::And)
+        let first = self.not()?;
+        self.rest_of_chain(first, "AND", Self::not, Condition::And)
     }
 
-    fn chain(
+    fn rest_of_chain(
         &mut self,
+        first: Node,
         word: &str,
         part: fn(&mut Self) -> Parsed<Node>,
         join: fn(Vec<Condition>) -> Condition,
     ) -> Parsed<Node> {
-        let first = part(self)?;
         if !self.peek().is_word(word) {
             return Ok(first);
         }
@@ -92,53 +113,53 @@ impl Parser<'_> {
             let next = part(self)?;
             all.push(self.condition(next)?);
         }
-        Ok(Node::Condition(join(all)))
+        Ok(join(all).into())
     }
 
     fn not(&mut self) -> Parsed<Node> {
         if !self.take_word("NOT") {
-            return self.comparison();
+            let left = self.atom()?;
+            return self.rest_of_comparison(left);
         }
         self.count_operator();
         let node = self.nested(Self::not)?;
         let condition = self.condition(node)?;
-        Ok(Node::Condition(Condition::Not(Box::new(condition))))
+        Ok(Condition::Not(Box::new(condition)).into())
     }
 
-    fn comparison(&mut self) -> Parsed<Node> {
-        let left = self.atom()?;
-        if let Some(comparator) = comparator(self.peek().text) {
-            self.count_operator();
-            let symbol = self.peek().text;
-            let left = self.operand(left)?;
-            self.advance();
-            let right = self.next_operand()?;
-            self.check_distinct(symbol, &left, &right);
-            return Ok(Node::Condition(Condition::Compare(comparator, left, right)));
+    fn rest_of_comparison(&mut self, left: Node) -> Parsed<Node> {
+        let token = self.peek();
+        let comparator = comparator(token.text);
+        if comparator.is_none() && !token.is_word("BETWEEN") && !token.is_word("IN") {
+            return Ok(left);
         }
-        if self.peek().is_word("BETWEEN") {
-            self.count_operator();
-            let value = self.operand(left)?;
-            self.advance();
-            let low = self.next_operand()?;
-            self.expect_word("AND")?;
-            let high = self.next_operand()?;
-            self.check_bounds(&low, &high);
-            return Ok(Node::Condition(Condition::Between(value, low, high)));
-        }
-        if self.peek().is_word("IN") {
-            self.count_operator();
-            let value = self.operand(left)?;
-            self.advance();
-            self.expect_symbol("(")?;
-            let among = self.list(Self::next_operand)?;
-            self.expect_symbol(")")?;
-            if among.len() > MAX_IN {
-                self.note(Reason::TooManyOperands(among.len()));
+        self.count_operator();
+        let left = self.operand(left)?;
+        self.advance();
+        let condition = match comparator {
+            Some(comparator) => {
+                let right = self.next_operand()?;
+                self.check_distinct(token.text, &left, &right);
+                Condition::Compare(comparator, left, right)
             }
-            return Ok(Node::Condition(Condition::In(value, among)));
-        }
-        Ok(left)
+            None if token.is_word("BETWEEN") => {
+                let low = self.next_operand()?;
+                self.expect_word("AND")?;
+                let high = self.next_operand()?;
+                self.check_bounds(&low, &high);
+                Condition::Between(left, low, high)
+            }
+            None => {
+                self.expect_symbol("(")?;
+                let among = self.list(Self::next_operand)?;
+                self.expect_symbol(")")?;
+                if among.len() > MAX_IN {
+                    self.note(Reason::TooManyOperands(among.len()));
+                }
+                Condition::In(left, among)
+            }
+        };
+        Ok(condition.into())
     }
 
     fn next_operand(&mut self) -> Parsed<Operand> {
@@ -152,7 +173,7 @@ impl Parser<'_> {
             return self.nested(Self::parenthesis);
         }
         if let Some(value) = self.value() {
-            return Ok(Node::Operand(Operand::Value(value)));
+            return Ok(Operand::Value(value).into());
         }
         if token.kind == Kind::Word {
             if self.peek_second().is_symbol("(") {
@@ -162,7 +183,7 @@ impl Parser<'_> {
                 return Err(self.syntax_error());
             }
         }
-        Ok(Node::Operand(Operand::Path(self.path()?)))
+        Ok(Operand::Path(self.path()?).into())
     }
 
     fn parenthesis(&mut self) -> Parsed<Node> {
@@ -189,16 +210,16 @@ impl Parser<'_> {
             "attribute_type" | "begins_with" | "contains" => 2,
             "if_not_exists" | "list_append" => {
                 self.note(Reason::NotInCondition(name.to_owned()));
-                return Ok(unusable(name));
+                return Ok(Node::Mistake);
             }
             _ => {
                 self.note(Reason::UnknownFunction(name.to_owned()));
-                return Ok(unusable(name));
+                return Ok(Node::Mistake);
             }
         };
         if operands.len() != wanted {
             self.note(Reason::OperandCount { name: name.to_owned(), count: operands.len() });
-            return Ok(unusable(name));
+            return Ok(Node::Mistake);
         }
         let mut operands = operands.into_iter();
         match (operands.next(), operands.next()) {
@@ -214,23 +235,23 @@ impl Parser<'_> {
             Operand::Value(value) if name == "size" => return self.size_of_constant(&value),
             _ => {
                 self.note(Reason::NeedsPath(name.to_owned()));
-                return unusable(name);
+                return Node::Mistake;
             }
         };
         match name {
-            "size" => Node::Operand(Operand::Size(path)),
-            "attribute_exists" => Node::Function(name.to_owned(), Condition::AttributeExists(path)),
-            _ => Node::Function(name.to_owned(), Condition::AttributeNotExists(path)),
+            "size" => Operand::Size(path).into(),
+            "attribute_exists" => Node::Function(name.to_owned(), Box::new(Condition::AttributeExists(path))),
+            _ => Node::Function(name.to_owned(), Box::new(Condition::AttributeNotExists(path))),
         }
     }
 
     /// `size(:v)`: DynamoDB takes it for types that have a size; it is a constant.
     fn size_of_constant(&mut self, value: &AttributeValue) -> Node {
         match super::evaluate::size_of(value) {
-            Some(size) => Node::Operand(Operand::Value(AttributeValue::N((size as u64).into()))),
+            Some(size) => Operand::Value(AttributeValue::N((size as u64).into())).into(),
             None => {
                 self.note(Reason::OperandType { name: "size".to_owned(), found: value.type_name() });
-                unusable("size")
+                Node::Mistake
             }
         }
     }
@@ -240,7 +261,7 @@ impl Parser<'_> {
         let condition = match name {
             "attribute_type" => match (self.path_operand(name, first), self.type_operand(&second)) {
                 (Some(path), Some(kind)) => Condition::AttributeType(path, kind),
-                _ => return unusable(name),
+                _ => return Node::Mistake,
             },
             "begins_with" => {
                 for operand in [&first, &second] {
@@ -253,7 +274,7 @@ impl Parser<'_> {
             }
             _ => Condition::Contains(first, second),
         };
-        Node::Function(name.to_owned(), condition)
+        Node::Function(name.to_owned(), Box::new(condition))
     }
 
     fn path_operand(&mut self, name: &str, operand: Operand) -> Option<Path> {
@@ -314,14 +335,5 @@ fn static_type(operand: &Operand) -> Option<&'static str> {
         Operand::Path(_) => None,
         Operand::Value(value) => Some(value.type_name()),
         Operand::Size(_) => Some("N"),
-    }
-}
-
-/// What stands for a function after a mistake was noted; it is never evaluated. `size` stays an
-/// operand so that no second mistake follows from the first.
-fn unusable(name: &str) -> Node {
-    match name {
-        "size" => Node::Operand(Operand::Value(AttributeValue::Null)),
-        _ => Node::Condition(Condition::And(Vec::new())),
     }
 }

@@ -10,7 +10,7 @@ pub struct ExpressionError {
     /// The request parameter that carried it, such as `ConditionExpression`.
     pub parameter: &'static str,
     /// What is wrong.
-    pub reason: Reason,
+    pub reason: Box<Reason>,
 }
 
 /// What is wrong with an expression, most urgent first: of several mistakes the first in this order

@@ -18,10 +18,11 @@ const MAX_LENGTH: usize = 4096;
 const MAX_OPERATORS: usize = 300;
 /// How deep parentheses, functions and `NOT` may nest: a bound on the parser's own recursion, and on
 /// that of whatever walks its trees.
-const MAX_DEPTH: usize = 100;
+const MAX_DEPTH: usize = 40;
 
-/// A syntax error or a breached limit: the parse cannot go on.
-pub(super) type Parsed<T> = Result<T, Reason>;
+/// A syntax error or a breached limit: the parse cannot go on. Boxed, as are the trees on their way
+/// up, to keep the frames of the recursion small.
+pub(super) type Parsed<T> = Result<T, Box<Reason>>;
 
 /// A walk over the tokens of one expression.
 pub(super) struct Parser<'a> {
@@ -43,10 +44,10 @@ pub(super) fn parse_whole<'a, T>(
 ) -> Result<T, ExpressionError> {
     let fail = |reason| ExpressionError { parameter, reason };
     if source.is_empty() {
-        return Err(fail(Reason::Empty));
+        return Err(fail(Box::new(Reason::Empty)));
     }
     if source.len() > MAX_LENGTH {
-        return Err(fail(Reason::TooLong(source.len())));
+        return Err(fail(Box::new(Reason::TooLong(source.len()))));
     }
     let tokens = tokens(source);
     let mut parser =
@@ -60,7 +61,7 @@ pub(super) fn parse_whole<'a, T>(
         parser.note(Reason::TooManyOperators(count));
     }
     match parser.noted {
-        Some(reason) => Err(fail(reason)),
+        Some(reason) => Err(fail(Box::new(reason))),
         None => Ok(tree),
     }
 }
@@ -135,12 +136,13 @@ impl<'a> Parser<'a> {
     }
 
     /// That the next token does not fit.
-    pub(super) fn syntax_error(&self) -> Reason {
+    pub(super) fn syntax_error(&self) -> Box<Reason> {
         let token = self.peek();
         let from = self.tokens[self.position.saturating_sub(1)].start;
         let to = self.tokens[(self.position + 1).min(self.tokens.len() - 1)].end();
         let shown = if token.kind == Kind::End { "<EOF>" } else { token.text };
-        Reason::Syntax { token: shown.to_owned(), near: self.source[from..to].trim_end().to_owned() }
+        let near = self.source[from..to].trim_end().to_owned();
+        Box::new(Reason::Syntax { token: shown.to_owned(), near })
     }
 
     /// Notes a mistake that does not end the parse; the most urgent one is kept.
@@ -158,7 +160,7 @@ impl<'a> Parser<'a> {
     /// Parses one level deeper.
     pub(super) fn nested<T>(&mut self, grammar: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
         if self.depth == MAX_DEPTH {
-            return Err(Reason::TooDeep(MAX_DEPTH));
+            return Err(Box::new(Reason::TooDeep(MAX_DEPTH)));
         }
         self.depth += 1;
         let result = grammar(self);

@@ -56,7 +56,7 @@ impl Update {
             }
         }
         let mut new = old.clone();
-        writes.sort_by(|(left, _), (right, _)| left.cmp(right));
+        writes.sort_by_key(|(path, _)| *path);
         for (path, value) in writes {
             if path.steps.len() + value.depth() > MAX_DEPTH {
                 return Err(UpdateError::TooDeep);

@@ -11,7 +11,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use serde::de::{Error as _, Visitor};
+use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -84,8 +84,7 @@ impl<I: Iterator<Item: Serialize> + Clone> Serialize for Each<I> {
 }
 
 /// A value as it came: members of the right JSON types, not yet known to make sense.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "UPPERCASE", default)]
+#[derive(Clone, Debug, Default)]
 pub struct RawValue {
     s: Option<String>,
     n: Option<String>,
@@ -97,6 +96,57 @@ pub struct RawValue {
     ss: Option<Vec<String>>,
     ns: Option<Vec<String>>,
     bs: Option<Vec<RawBytes>>,
+}
+
+/// The members that a value may have; others are ignored, as DynamoDB does.
+#[derive(Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+enum Member {
+    S,
+    N,
+    B,
+    Bool,
+    Null,
+    L,
+    M,
+    Ss,
+    Ns,
+    Bs,
+    #[serde(other)]
+    Other,
+}
+
+/// By hand, since a derived one would take a JSON array for the members in their order.
+impl<'de> Deserialize<'de> for RawValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = RawValue;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an attribute value")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawValue, A::Error> {
+                let mut raw = RawValue::default();
+                while let Some(member) = map.next_key()? {
+                    match member {
+                        Member::S => raw.s = map.next_value()?,
+                        Member::N => raw.n = map.next_value()?,
+                        Member::B => raw.b = map.next_value()?,
+                        Member::Bool => raw.bool = map.next_value()?,
+                        Member::Null => raw.null = map.next_value()?,
+                        Member::L => raw.l = map.next_value()?,
+                        Member::M => raw.m = map.next_value()?,
+                        Member::Ss => raw.ss = map.next_value()?,
+                        Member::Ns => raw.ns = map.next_value()?,
+                        Member::Bs => raw.bs = map.next_value()?,
+                        Member::Other => drop(map.next_value::<IgnoredAny>()?),
+                    }
+                }
+                Ok(raw)
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
 }
 
 /// An item, key or map of placeholders as it came.
@@ -122,7 +172,7 @@ pub enum ValueError {
     )]
     NullNotTrue,
     /// A set without members.
-    #[error("One or more parameter values were invalid: An {0} set  may not be empty")]
+    #[error("One or more parameter values were invalid: {0} not be empty")]
     EmptySet(&'static str),
     /// A set with a member twice.
     #[error("One or more parameter values were invalid: Input collection {0} contains duplicates.")]
@@ -168,7 +218,7 @@ impl RawValue {
             return if value { Ok(AttributeValue::Null) } else { Err(ValueError::NullNotTrue) };
         }
         if let Some(texts) = self.ss {
-            return string_set(texts);
+            return string_set(&texts);
         }
         if let Some(texts) = self.ns {
             return number_set(&texts);
@@ -214,10 +264,10 @@ pub fn check_item(raw: RawItem) -> Result<Item, ValueError> {
     raw.into_iter().map(|(name, value)| Ok((name, value.check()?))).collect()
 }
 
-fn string_set(texts: Vec<String>) -> Result<AttributeValue, ValueError> {
+fn string_set(texts: &[String]) -> Result<AttributeValue, ValueError> {
     let count = texts.len();
     if count == 0 {
-        return Err(ValueError::EmptySet("string"));
+        return Err(ValueError::EmptySet("An string set  may"));
     }
     let shown = || format!("[{}]", texts.join(", "));
     let set: BTreeSet<String> = texts.iter().cloned().collect();
@@ -226,7 +276,7 @@ fn string_set(texts: Vec<String>) -> Result<AttributeValue, ValueError> {
 
 fn number_set(texts: &[String]) -> Result<AttributeValue, ValueError> {
     if texts.is_empty() {
-        return Err(ValueError::EmptySet("number"));
+        return Err(ValueError::EmptySet("An number set  may"));
     }
     let set = texts.iter().map(|text| text.parse()).collect::<Result<BTreeSet<Number>, _>>()?;
     if set.len() < texts.len() { Err(ValueError::DuplicateNumbers) } else { Ok(AttributeValue::Ns(set)) }
@@ -235,7 +285,7 @@ fn number_set(texts: &[String]) -> Result<AttributeValue, ValueError> {
 fn binary_set(members: Vec<RawBytes>) -> Result<AttributeValue, ValueError> {
     let count = members.len();
     if count == 0 {
-        return Err(ValueError::EmptySet("binary"));
+        return Err(ValueError::EmptySet("Binary sets should"));
     }
     let shown: Vec<String> = members.iter().map(|bytes| STANDARD.encode(&bytes.0)).collect();
     let set: BTreeSet<Bytes> = members.into_iter().map(|bytes| bytes.0).collect();
@@ -263,6 +313,6 @@ impl<'de> Deserialize<'de> for RawBytes {
                 Ok(RawBytes(bytes.into()))
             }
         }
-        deserializer.deserialize_str(Base64).map_err(D::Error::custom)
+        deserializer.deserialize_str(Base64)
     }
 }
