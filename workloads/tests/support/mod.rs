@@ -161,7 +161,7 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
             }
             Reply::Stall(bytes) => {
                 stream.write_all(&bytes).await.ok()?;
-                std::future::pending().await;
+                std::future::pending::<()>().await;
             }
             Reply::Reset => return Some(stream),
             Reply::Swallow => std::future::pending().await,
