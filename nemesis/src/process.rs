@@ -277,6 +277,31 @@ fn build(node: &NodeCommand) -> io::Result<Command> {
     Ok(command)
 }
 
+/// Tries out whether a child dies when the thread that forked it ends, as it does when this process dies.
+pub(crate) async fn nodes_die_with_us() -> Result<(), String> {
+    if !cfg!(target_os = "linux") {
+        return Err("this system does not kill the children of a process that dies".to_owned());
+    }
+    let mut command = Command::new("sleep");
+    command.arg("600").process_group(0);
+    death::die_with_parent(&mut command);
+    let spawner = Spawner::start().map_err(|e| e.to_string())?;
+    let mut child = spawner.spawn(command).await.map_err(|e| format!("cannot run sleep: {e}"))?;
+    drop(spawner);
+    let deadline = Instant::now() + SIGNAL_TIMEOUT / 2;
+    loop {
+        match child.try_wait() {
+            Ok(Some(_)) => return Ok(()),
+            Ok(None) if Instant::now() < deadline => sleep(LOOK_EVERY).await,
+            _ => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err("a child outlived the thread that had forked it".to_owned());
+            }
+        }
+    }
+}
+
 /// Waits until a connection is accepted.
 async fn listens(address: SocketAddr) {
     while TcpStream::connect(address).await.is_err() {
