@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
@@ -25,6 +26,8 @@ const PARTITION: &str = "memory";
 #[derive(Default)]
 pub struct MemoryBackend {
     tables: Mutex<BTreeMap<String, Table>>,
+    /// How many tables were ever created: the next one's id.
+    created: AtomicU64,
 }
 
 struct Table {
@@ -47,7 +50,7 @@ impl Backend for MemoryBackend {
             return Err(BackendError::TableInUse(schema.name));
         }
         let description = TableDescription {
-            id: tables.len() as u128,
+            id: u128::from(self.created.fetch_add(1, Ordering::Relaxed)),
             schema: Arc::new(schema),
             status: TableStatus::Active,
             created_ms: 0,
