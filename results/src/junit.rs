@@ -50,7 +50,7 @@ pub fn render(results: &Results, test: &TestFile) -> Result<String, ReportError>
         }
         suite.add_test_case(case);
     }
-    let mut whole = TestCase::new(format!("verdict × {subject}"), whole_status(results, red));
+    let mut whole = TestCase::new(format!("run × {subject}"), whole_status(results, red));
     whole.set_classname(format!("growler.{subject}"));
     suite.add_test_case(whole);
 
@@ -100,7 +100,7 @@ fn status(check: &CheckResult, expectations: &Expectations) -> TestCaseStatus {
     }
 }
 
-/// The case of the run as a whole: red where the verdict is, for what no single check says.
+/// The case of the run itself: red for what no single check says.
 fn whole_status(results: &Results, told: bool) -> TestCaseStatus {
     let kind = match results.verdict {
         Verdict::Pass => return TestCaseStatus::success(),

@@ -29,10 +29,12 @@ use crate::series::{bucket_for, series};
 use crate::test_file::Timings;
 
 /// The page's templates, by the names under which they include one another.
-const TEMPLATES: [(&str, &str); 5] = [
+const TEMPLATES: [(&str, &str); 7] = [
     ("page.html", include_str!("report/page/page.html")),
     ("counterexample.html", include_str!("report/page/counterexample.html")),
     ("picture.html", include_str!("report/page/picture.html")),
+    ("again.html", include_str!("report/page/again.html")),
+    ("figures.html", include_str!("report/page/figures.html")),
     ("tracks.html", include_str!("report/page/tracks.html")),
     ("tables.html", include_str!("report/page/tables.html")),
 ];

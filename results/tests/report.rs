@@ -26,7 +26,7 @@ fn the_first_screen_of_a_violation_answers_what_how_and_again() {
     let out = tempfile::tempdir().unwrap();
     let run = support::run(out.path(), 3_000, true);
     let page = built(&run);
-    assert!(section(&page, "verdict").contains("The system broke its promise, linearizable, by stale-read."));
+    assert!(section(&page, "verdict").contains("The promise “linearizable” was broken: stale-read."));
     let counterexample = section(&page, "counterexample");
     for words in [
         "client 3 read k7-17 through n1: found 9 after 3.00 ms",
@@ -50,9 +50,7 @@ fn the_first_screen_of_a_violation_answers_what_how_and_again() {
 fn a_pass_says_what_it_rests_on() {
     let out = tempfile::tempdir().unwrap();
     let page = built(&support::run(out.path(), 3_000, false));
-    assert!(
-        section(&page, "verdict").contains("The system kept its promise, linearizable, throughout this run.")
-    );
+    assert!(section(&page, "verdict").contains("The promise “linearizable” held throughout this run."));
     assert!(!page.contains("id=\"counterexample\""));
     let figures = section(&page, "figures");
     for words in
@@ -61,7 +59,7 @@ fn a_pass_says_what_it_rests_on() {
         assert!(figures.contains(words), "{words}");
     }
     for (id, words) in [
-        ("faults", "bytes dropped 81\u{202f}201"),
+        ("faults", "bytes dropped: 81\u{202f}201"),
         ("faults", "n2 was being restarted"),
         ("recovery", "in time"),
         ("availability", "partition p2"),

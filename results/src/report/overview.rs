@@ -137,23 +137,34 @@ pub(super) fn counterexamples(
 pub(super) fn overview(contents: &Contents, folder: &str, availability: &Availability) -> Overview {
     let test = contents.test.as_ref();
     let verdict = contents.results.as_ref().map(|results| results.verdict);
-    let reasons = contents.results.as_ref().map(|results| results.reasons.clone()).unwrap_or_default();
     let name = test.map_or("a history", |t| &t.name).to_owned();
     let word = verdict.map_or("no verdict", Verdict::name);
     let versions = test.iter().flat_map(|t| &t.versions).map(|(name, version)| format!("{name} {version}"));
     Overview {
         title: format!("{word}: {name}"),
         name,
-        started: test.map(|t| t.timings.started.clone()).unwrap_or_default(),
+        started: test
+            .map(|t| t.timings.started.replacen('T', " ", 1).replace('Z', " UTC"))
+            .unwrap_or_default(),
         versions: versions.collect::<Vec<_>>().join(", "),
         verdict: verdict.map_or("none", Verdict::name),
         sign: sign(verdict),
         lead: lead(contents, verdict),
-        reasons,
+        reasons: reasons(contents),
         facts: facts(contents),
         figures: figures(contents, availability),
         commands: commands(contents, folder),
     }
+}
+
+/// The reasons that no counterexample below tells.
+fn reasons(contents: &Contents) -> Vec<String> {
+    let reasons = contents.results.iter().flat_map(|results| &results.reasons);
+    let untold = |reason: &&String| {
+        !told(contents)
+            .any(|(_, a)| !a.ops.is_empty() && reason.contains(&format!("{}: {}", a.kind, a.explanation)))
+    };
+    reasons.filter(untold).cloned().collect()
 }
 
 fn sign(verdict: Option<Verdict>) -> &'static str {
@@ -169,12 +180,12 @@ fn sign(verdict: Option<Verdict>) -> &'static str {
 fn lead(contents: &Contents, verdict: Option<Verdict>) -> String {
     let promise = contents.test.as_ref().map_or("", |t| t.promise.as_str());
     let promised =
-        if promise.is_empty() { "its promise".to_owned() } else { format!("its promise, {promise},") };
+        if promise.is_empty() { "Its promise".to_owned() } else { format!("The promise “{promise}”") };
     match verdict {
-        Some(Verdict::Pass) => format!("The system kept {promised} throughout this run."),
+        Some(Verdict::Pass) => format!("{promised} held throughout this run."),
         Some(Verdict::Violation) => match broken(contents).as_slice() {
             [] => "What had to show did not.".to_owned(),
-            kinds => format!("The system broke {promised} by {}.", join_and(kinds, "and")),
+            kinds => format!("{promised} was broken: {}.", join_and(kinds, "and")),
         },
         Some(Verdict::Unknown) => "A check could not decide whether the system kept its promise.".to_owned(),
         Some(Verdict::Vacuous) => "Nothing was refuted, but this run proves nothing.".to_owned(),
@@ -251,7 +262,8 @@ fn availability_figure(availability: &Availability) -> Option<Figure> {
     let parts = availability.nodes.iter().chain(&availability.partitions);
     let asked = parts.filter_map(|(name, part)| Some((part.calm.value()?, name, part.calm)));
     let (_, name, Share { served, asked }) = asked.min_by(|a, b| a.0.total_cmp(&b.0))?;
-    let note = format!("seconds without a refusal outside faults; {name} was the worst");
+    let worst = if served == asked { String::new() } else { format!("; {name} did worst") };
+    let note = format!("of the seconds outside faults, without a refusal{worst}");
     Some(Figure { name: "available", value: share(served, asked), note })
 }
 

@@ -75,6 +75,8 @@ struct Band {
 struct Moment {
     x: f64,
     label: String,
+    /// Whether its name has no room to its right.
+    last: bool,
 }
 
 /// A moment that has a place: the beginning or the end of an operation or of a fault.
@@ -130,7 +132,7 @@ pub(super) fn draw(story: &Story<'_>, run_end_ns: u64) -> Picture {
         bottom,
         bars: bars.collect(),
         bands: bands.collect(),
-        ticks: ticks(story, &places, stretch),
+        ticks: ticks(story, &places, stretch, end),
         lanes: lanes
             .into_iter()
             .map(|(session, lane)| Lane { y: top + LANE * lane as f64, label: lane_label(session) })
@@ -230,15 +232,16 @@ fn bar_width(op: &Operation<'_>) -> f64 {
     bar_label(op).chars().count() as f64 * LETTER + PADDING
 }
 
-/// Names as many moments as fit, beginnings of operations and faults above all.
-fn ticks(story: &Story<'_>, places: &[(Mark, u64, f64)], stretch: f64) -> Vec<Moment> {
+/// Names as many moments as fit.
+fn ticks(story: &Story<'_>, places: &[(Mark, u64, f64)], stretch: f64, end: f64) -> Vec<Moment> {
     let digits = if story.span.1 - story.span.0 < 20_000_000 { 5 } else { 3 };
     let mut ticks = Vec::new();
     let mut free_from = 0.0;
     for (_, ns, x) in places {
         let x = x * stretch;
         if x >= free_from {
-            ticks.push(Moment { x: rounded(GUTTER + x), label: format!("{:.digits$} s", *ns as f64 / 1e9) });
+            let label = format!("{:.digits$} s", *ns as f64 / 1e9);
+            ticks.push(Moment { x: rounded(GUTTER + x), label, last: x + TICK > end });
             free_from = x + TICK;
         }
     }

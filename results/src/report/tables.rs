@@ -184,7 +184,7 @@ fn fault(fault: &FaultEntry) -> Fault {
     }
 }
 
-/// JSON as a phrase: `bytes dropped 81 200, nodes n1 n2`.
+/// JSON as a phrase: `bytes dropped: 81 200, nodes: n1 n2`.
 fn in_words(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
@@ -195,7 +195,7 @@ fn in_words(value: &Value) -> String {
                 if value.is_object() {
                     format!("{name} ({})", in_words(value))
                 } else {
-                    format!("{name} {}", in_words(value))
+                    format!("{name}: {}", in_words(value))
                 }
             };
             fields.iter().map(field).collect::<Vec<_>>().join(", ")
@@ -276,7 +276,7 @@ mod tests {
     #[test]
     fn evidence_reads_as_a_phrase() {
         let evidence = json!({"bytes_dropped": 81_200, "nodes": ["n1", "n2"], "clock": {"off_by": "-3 s"}});
-        assert_eq!(in_words(&evidence), "bytes dropped 81\u{202f}200, clock (off by -3 s), nodes n1 n2");
+        assert_eq!(in_words(&evidence), "bytes dropped: 81\u{202f}200, clock (off by: -3 s), nodes: n1 n2");
         assert_eq!(in_words(&Value::Null), "");
     }
 }

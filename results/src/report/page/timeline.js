@@ -64,7 +64,7 @@
   function colours() {
     const style = getComputedStyle(document.documentElement);
     const colour = name => style.getPropertyValue(name).trim();
-    return { outcome: [colour("--ok"), colour("--fail"), colour("--info")], proof: colour("--bad"), paper: colour("--paper") };
+    return { outcome: [colour("--ok"), colour("--fail"), colour("--info")], proof: colour("--bad"), pale: colour("--info-fill") };
   }
 
   function drawOne(i, v, colour) {
@@ -90,7 +90,10 @@
       pen.lineTo(x + width, y + 1 + height / 2);
       pen.lineTo(x + width - point, y + 1 + height);
       pen.lineTo(x, y + 1 + height);
+      pen.closePath();
+      if (width > 6) pen.fillStyle = colour.pale;
       pen.fill();
+      pen.stroke();
     }
     if (proof.has(i)) {
       pen.strokeStyle = colour.proof;

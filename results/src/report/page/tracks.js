@@ -8,7 +8,8 @@ const data = JSON.parse(document.getElementById("data").textContent);
 const tracks = document.getElementById("tracks");
 const wide = tracks.querySelector(".wide");
 const readout = document.getElementById("readout");
-const ZOOM_MAX = 20000;
+// A box may be some thirty million pixels wide, and no wider.
+const ZOOM_MAX = 10000;
 let zoom = 1;
 
 // Where the plots lie in the scrolling box, in pixels.
@@ -56,6 +57,22 @@ function length(us) {
   return us < 1e6 ? (us / 1e3).toPrecision(3) + " ms" : (us / 1e6).toPrecision(3) + " s";
 }
 
+// Names round moments of what is in view; the page itself names those of the whole run.
+function nameMoments() {
+  const v = view(), length = v.to - v.from;
+  const power = 10 ** Math.floor(Math.log10(length / 8));
+  const step = Math.max(1, power * [1, 2, 5, 10].find(n => n * power >= length / 8));
+  const digits = Math.max(0, 6 - Math.floor(Math.log10(step)));
+  const names = [];
+  for (let us = Math.ceil(v.from / step) * step; us <= Math.min(v.to, data.run_us); us += step) {
+    const name = document.createElement("span");
+    name.textContent = `${(us / 1e6).toFixed(digits)} s`;
+    name.style.left = `${us / data.run_us * 100}%`;
+    names.push(name);
+  }
+  tracks.querySelector(".axis .plot").replaceChildren(...names);
+}
+
 // What the charts say of a moment.
 function describe(us) {
   const slot = Math.min(Math.floor(us / data.bucket_us), data.ok.length - 1);
@@ -65,6 +82,8 @@ function describe(us) {
   return `${seconds(us)}: ${rate(data.ok[slot])} ok, ${rate(data.fail[slot])} fail, ` +
     `${rate(data.info[slot])} info a second${latency}`;
 }
+
+document.addEventListener("view", nameMoments);
 
 const cursor = document.createElement("div");
 cursor.className = "cursor";
