@@ -41,18 +41,11 @@ pub struct EngineOptions {
     pub checkpoint_bytes: usize,
     /// How much memory the tables may use for pages, in bytes.
     pub cache_bytes: usize,
-    /// Planted bug `no-replay`: at start, entries behind the last checkpoint are forgotten.
-    pub no_replay: bool,
 }
 
 impl Default for EngineOptions {
     fn default() -> Self {
-        EngineOptions {
-            wal: WalOptions::default(),
-            checkpoint_bytes: 8 << 20,
-            cache_bytes: 64 << 20,
-            no_replay: false,
-        }
+        EngineOptions { wal: WalOptions::default(), checkpoint_bytes: 8 << 20, cache_bytes: 64 << 20 }
     }
 }
 
@@ -84,6 +77,7 @@ impl Engine {
     /// # Errors
     /// Another process uses the folder, another node or a newer version made it, it is damaged, or the
     /// system refuses.
+    #[expect(clippy::needless_pass_by_value, reason = "the disk is given away, as the spawner is")]
     pub fn open(
         disk: Arc<dyn Disk>,
         spawn: Arc<dyn Spawn>,
@@ -91,30 +85,15 @@ impl Engine {
         options: EngineOptions,
     ) -> Result<Self, EngineError> {
         let lock = folder::take(&*disk, node)?;
+        // The log is made before the tables, so tables without a log have lost it.
+        if Tables::exist(&*disk)? && !Wal::exists(&*disk)? {
+            let what = "the log's segments are missing".to_owned();
+            return Err(EngineError::Damaged { file: "wal".into(), offset: 0, what });
+        }
+        let wal = Wal::open(Arc::clone(&disk), Arc::clone(&spawn), options.wal.clone())?;
         let tables = Tables::open(&*disk, Arc::clone(&spawn), options.cache_bytes)?;
-        let wal = Wal::open(disk, Arc::clone(&spawn), options.wal.clone())?;
         let checkpointing = AtomicBool::new(false);
-        let engine =
-            Engine { inner: Arc::new(Inner { options, spawn, wal, tables, checkpointing, _lock: lock }) };
-        if engine.inner.options.no_replay {
-            engine.forget_replay();
-        }
-        Ok(engine)
-    }
-
-    /// The planted bug `no-replay`: cuts every log behind what the tables hold, as if it had never been
-    /// replayed. Votes stay: a node that votes twice in a term would be another bug.
-    fn forget_replay(&self) {
-        for group in self.inner.wal.groups() {
-            let log = self.inner.wal.group(group);
-            let bounds = log.bounds();
-            let covered = self.inner.tables.durable_index(group).max(bounds.purged.map(|(index, _)| index));
-            let next = covered.map_or(bounds.entries.start, |index| index + 1);
-            if next < bounds.entries.end {
-                log.truncate(next, Box::new(|_| ()));
-                log.save_committed(Bytes::new());
-            }
-        }
+        Ok(Engine { inner: Arc::new(Inner { options, spawn, wal, tables, checkpointing, _lock: lock }) })
     }
 
     /// The log of `group`.

@@ -77,8 +77,7 @@ impl Tables {
         spawn: Arc<dyn Spawn>,
         cache_bytes: usize,
     ) -> Result<Self, EngineError> {
-        let names = disk.list(Path::new("")).map_err(EngineError::io("list", "."))?;
-        if !names.iter().any(|name| name == FILE) {
+        if !Self::exist(disk)? {
             Self::create(disk)?;
         }
         let file = disk.open(Path::new(FILE), OpenMode::Existing).map_err(EngineError::io("open", FILE))?;
@@ -88,6 +87,12 @@ impl Tables {
         let durable = Mutex::new(all_applied(&database)?);
         let inner = Inner { database, spawn, writer: Arc::default(), durable, dirty: AtomicUsize::new(0) };
         Ok(Tables { inner: Arc::new(inner) })
+    }
+
+    /// Whether there are tables in the folder of `disk`.
+    pub(super) fn exist(disk: &dyn Disk) -> Result<bool, EngineError> {
+        let names = disk.list(Path::new("")).map_err(EngineError::io("list", "."))?;
+        Ok(names.iter().any(|name| name == FILE))
     }
 
     /// Makes an empty table file: whole and durable before it gets its name.

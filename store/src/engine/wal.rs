@@ -115,15 +115,16 @@ impl Wal {
         Ok(Wal { inner: Arc::new(Inner { options, spawn, shared, writer: Mutex::new(writer) }) })
     }
 
+    /// Whether there is a log in the folder of `disk`.
+    pub(super) fn exists(disk: &dyn Disk) -> Result<bool, EngineError> {
+        disk.create_dir(Path::new(segment::FOLDER)).map_err(EngineError::io("create", segment::FOLDER))?;
+        Ok(!segment::list(disk)?.is_empty())
+    }
+
     /// The log of one group; it is empty when the group is new.
     pub fn group(&self, group: GroupId) -> GroupWal {
         self.inner.shared.lock().groups.entry(group).or_default();
         GroupWal { wal: self.clone(), group }
-    }
-
-    /// The groups that the log knows.
-    pub fn groups(&self) -> Vec<GroupId> {
-        self.inner.shared.lock().groups.keys().copied().collect()
     }
 
     /// Syncs everything queued so far to the disk, also when the planted bug is on.

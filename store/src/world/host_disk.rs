@@ -12,6 +12,7 @@ use super::disk::{Disk, DiskFile, DiskLock, OpenMode};
 #[derive(Debug)]
 pub struct HostDisk {
     root: PathBuf,
+    fsync: bool,
 }
 
 impl HostDisk {
@@ -22,12 +23,27 @@ impl HostDisk {
     pub fn open(root: impl Into<PathBuf>) -> io::Result<Self> {
         let root = root.into();
         fs::create_dir_all(&root)?;
-        Ok(HostDisk { root })
+        Ok(HostDisk { root, fsync: true })
+    }
+
+    /// The same folder without fsync: what is synced survives the process, but not a power loss of the
+    /// host. For tests in which a [`VolatileDisk`](super::VolatileDisk) above decides what survives, and
+    /// the host's own, very uneven, fsync would only add noise.
+    #[must_use]
+    pub fn without_fsync(self) -> Self {
+        HostDisk { fsync: false, ..self }
+    }
+
+    fn sync_folder(&self, path: &Path) -> io::Result<()> {
+        if self.fsync { File::open(path)?.sync_all() } else { Ok(()) }
     }
 }
 
-fn sync_folder(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
+/// An open file on the host.
+#[derive(Debug)]
+struct HostFile {
+    file: File,
+    fsync: bool,
 }
 
 impl Disk for HostDisk {
@@ -39,14 +55,14 @@ impl Disk for HostDisk {
             OpenMode::New => drop(options.create_new(true)),
             OpenMode::Create => drop(options.create(true).truncate(false)),
         }
-        Ok(Arc::new(options.open(self.root.join(path))?))
+        Ok(Arc::new(HostFile { file: options.open(self.root.join(path))?, fsync: self.fsync }))
     }
 
     fn create_dir(&self, path: &Path) -> io::Result<()> {
         fs::create_dir_all(self.root.join(path))?;
         let mut folder = self.root.clone();
         for part in path {
-            sync_folder(&folder)?;
+            self.sync_folder(&folder)?;
             folder.push(part);
         }
         Ok(())
@@ -73,7 +89,7 @@ impl Disk for HostDisk {
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        sync_folder(&self.root.join(path))
+        self.sync_folder(&self.root.join(path))
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn DiskLock>> {
@@ -90,24 +106,24 @@ impl Disk for HostDisk {
 /// Closing the file gives the lock back.
 impl DiskLock for File {}
 
-impl DiskFile for File {
+impl DiskFile for HostFile {
     fn len(&self) -> io::Result<u64> {
-        Ok(self.metadata()?.len())
+        Ok(self.file.metadata()?.len())
     }
 
     fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.read_exact_at(out, offset)
+        self.file.read_exact_at(out, offset)
     }
 
     fn write_at(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.write_all_at(data, offset)
+        self.file.write_all_at(data, offset)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        File::set_len(self, len)
+        self.file.set_len(len)
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.sync_data()
+        if self.fsync { self.file.sync_data() } else { Ok(()) }
     }
 }
