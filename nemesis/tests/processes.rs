@@ -10,7 +10,8 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use growler_nemesis::cluster::{ProcessState, Processes};
+use growler_nemesis::cluster::{CLIENTS, ProcessState, Processes};
+use growler_nemesis::network::{Link, ProxyNetwork};
 use growler_nemesis::process::{LocalProcesses, NodeCommand};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -197,6 +198,34 @@ async fn dropping_kills_and_reaps_also_what_is_stopped() {
     let pids = ["n1", "n2"].map(|node| nodes.pid(node).unwrap());
     drop(nodes);
     assert!(pids.into_iter().all(|pid| !exists(pid)));
+}
+
+#[tokio::test]
+async fn proxies_follow_their_nodes_through_death_and_pause() {
+    let folder = tempfile::tempdir().unwrap();
+    let n1 = node("n1", folder.path());
+    let link = Link { from: CLIENTS.to_owned(), to: "n1".to_owned(), target: n1.ready };
+    let network = Arc::new(ProxyNetwork::bind(vec![link]).await.unwrap());
+    let address = network.address(CLIENTS, "n1").unwrap();
+    let (up, down) = (Arc::clone(&network), Arc::clone(&network));
+    let nodes = LocalProcesses::new(
+        vec![n1],
+        Arc::new(move |node| up.node_up(node).unwrap()),
+        Arc::new(move |node| down.node_down(node)),
+    )
+    .unwrap();
+    let answers =
+        || async { tokio::net::TcpStream::connect(address).await.map_err(|e| e.kind()).map(|_| ()) };
+    let refused = Err(std::io::ErrorKind::ConnectionRefused);
+    assert_eq!(answers().await, refused);
+    for _ in 0..5 {
+        nodes.start("n1").await.unwrap();
+        assert_eq!(answers().await, Ok(()));
+        nodes.pause("n1").await.unwrap();
+        assert_eq!(answers().await, Ok(()));
+        nodes.kill("n1").await.unwrap();
+        assert_eq!(answers().await, refused);
+    }
 }
 
 #[cfg(target_os = "linux")]

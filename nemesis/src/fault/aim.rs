@@ -58,7 +58,9 @@ impl Aim {
             };
         };
         if let Some(leader) = stage.leader(self.fields.pick).await {
-            return Ok(Injected { targets: vec![leader], detail: self.detail.clone() });
+            let mut detail = self.detail.clone();
+            detail.as_object_mut().and_then(|fields| fields.remove("leader_known"));
+            return Ok(Injected { targets: vec![leader], detail });
         }
         let count = u64::try_from(nodes.len()).unwrap_or(1).max(1);
         let any = usize::try_from(self.fields.pick % count).unwrap_or(0);
