@@ -1,5 +1,7 @@
 //! Whose data folder it is, and what a node says when it cannot have it.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::path::Path;
 use std::sync::Arc;
 

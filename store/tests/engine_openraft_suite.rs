@@ -3,6 +3,8 @@
 //! The suite also wants a state machine; the one here keeps its state in memory. It tells the engine
 //! how far it has applied before each purge, because the engine refuses to purge what is nowhere else.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::fmt::Debug;
 use std::io;
 use std::ops::RangeBounds;

@@ -5,6 +5,8 @@
 //! be exactly the sum of its entries up to the applied position, no older than the last checkpoint, and
 //! the log must lead on from there to everything that was acknowledged.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;

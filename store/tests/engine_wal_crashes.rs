@@ -7,6 +7,8 @@
 //! comparison covers it all: nothing acknowledged is lost, votes never go back, no holes, and what was
 //! cut off stays cut off.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -300,6 +302,29 @@ fn damage_is_told_from_a_torn_tail() {
         }
     }
     assert!(cut > 0 && damaged > 5 * cut, "{damaged} damaged, {cut} cut");
+}
+
+#[test]
+fn everything_queued_goes_with_one_write_and_one_sync() {
+    let disk = SimDisk::new();
+    let spawn = HeldSpawn::default();
+    let wal = Wal::open(Arc::new(disk.clone()), Arc::new(spawn.clone()), WalOptions::default()).unwrap();
+    let durable = Arc::new(AtomicUsize::new(0));
+    for round in 0..20 {
+        for group in 0..5 {
+            let count = Arc::clone(&durable);
+            let done: Flushed =
+                Box::new(move |outcome| drop(outcome.map(|()| count.fetch_add(1, Ordering::Relaxed))));
+            wal.group(group).append(round, vec![Bytes::from_static(b"entry")], done);
+        }
+        wal.group(9).save_committed(Bytes::from_static(b"goes along"));
+    }
+    let (before, waiting) = (disk.steps(), durable.load(Ordering::Relaxed));
+    spawn.run();
+    assert_eq!((waiting, durable.load(Ordering::Relaxed), disk.steps() - before), (0, 100, 2));
+    let wal =
+        Wal::open(Arc::new(disk.restart(Crash::Clean)), Arc::new(spawn), WalOptions::default()).unwrap();
+    assert_eq!(wal.group(9).committed(), Some(Bytes::from_static(b"goes along")));
 }
 
 #[test]

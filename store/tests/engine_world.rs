@@ -1,5 +1,7 @@
 //! The parts of the world that a node gets on a real machine.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::fs;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
