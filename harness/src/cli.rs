@@ -8,7 +8,7 @@ mod report;
 mod store;
 mod test;
 
-pub(crate) use options::{KeyPopularity, TestOptions};
+pub(crate) use options::TestOptions;
 
 use clap::{Parser, Subcommand};
 use growler_results::verdict::Verdict;

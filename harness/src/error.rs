@@ -12,8 +12,6 @@ pub(crate) enum CommandError {
     Usage(anyhow::Error),
     /// The system under test, the machine or the disk did not play along.
     Environment(anyhow::Error),
-    /// The user interrupted before there was anything to judge.
-    Interrupted,
     /// A defect of growler.
     Internal(anyhow::Error),
 }
@@ -24,7 +22,6 @@ impl CommandError {
         match self {
             Self::Usage(_) => Verdict::Usage,
             Self::Environment(_) => Verdict::Environment,
-            Self::Interrupted => Verdict::Interrupted,
             Self::Internal(_) => Verdict::Internal,
         }
     }
@@ -33,7 +30,6 @@ impl CommandError {
     pub(crate) fn describe(&self) -> String {
         match self {
             Self::Usage(e) | Self::Environment(e) => format!("{e:#}"),
-            Self::Interrupted => "interrupted".to_owned(),
             Self::Internal(e) => {
                 format!("{e:#}\nThis is a defect of growler, not of the system under test: please report it.")
             }

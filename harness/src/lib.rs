@@ -29,12 +29,16 @@ pub fn main() -> ExitCode {
         }
     };
     start_logging(arguments.verbose);
-    match cli::run(arguments) {
-        Ok(verdict) => exit(verdict),
-        Err(e) => {
+    // Fails only where a provider is installed already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    match std::panic::catch_unwind(|| cli::run(arguments)) {
+        Ok(Ok(verdict)) => exit(verdict),
+        Ok(Err(e)) => {
             eprintln!("growler: {}", e.describe());
             exit(e.verdict())
         }
+        // The panic has told its message already.
+        Err(_) => exit(Verdict::Internal),
     }
 }
 

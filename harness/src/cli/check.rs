@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::anyhow;
+use anyhow::Context;
 use clap::Args;
 use growler_checker::verdict::Budget;
 use growler_results::history::read_history;
@@ -52,13 +52,7 @@ impl CheckCommand {
             (Some(name), _) => name.clone(),
             (None, Some(test)) => test.model.clone(),
             (None, None) => growler_checker::infer_model(&history.events)
-                .ok_or_else(|| {
-                    anyhow!(
-                        "{}: the functions in it do not tell what the object is: name it with --model \
-                         (see `growler list models`)",
-                        self.history.display()
-                    )
-                })
+                .with_context(|| format!("{}: name its model with --model", self.history.display()))
                 .usage()?
                 .to_owned(),
         };

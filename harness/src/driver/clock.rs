@@ -38,6 +38,6 @@ impl RunClock {
 }
 
 /// A duration in whole nanoseconds; more than 584 years is cut off.
-pub fn nanoseconds(d: Duration) -> u64 {
+pub(crate) fn nanoseconds(d: Duration) -> u64 {
     u64::try_from(d.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -41,11 +41,6 @@ impl Interrupt {
         *self.count.borrow() >= 1
     }
 
-    /// True once the user does not want to wait for anything either.
-    pub(crate) fn insisted(&self) -> bool {
-        *self.count.borrow() >= 2
-    }
-
     /// Waits for the first interruption; for ever, where none comes.
     pub(crate) async fn wait(&self) {
         self.reached(1).await;

@@ -11,7 +11,7 @@ use growler_results::verdict::{
 };
 
 use super::phases::Run;
-use crate::error::{CommandError, Sort};
+use crate::error::CommandError;
 
 /// What a run came to.
 pub(crate) struct Finished {
