@@ -341,6 +341,25 @@ fn old_segments_go_and_the_log_reads_the_same_without_them() {
 }
 
 #[test]
+fn a_group_at_rest_does_not_hold_back_the_segments_of_others() {
+    let disk = SimDisk::new();
+    let spawn = HeldSpawn::default();
+    let wal = Wal::open(Arc::new(disk.clone()), Arc::new(spawn.clone()), options()).unwrap();
+    let kept: Vec<_> = (0..10).map(|byte| Bytes::from(vec![byte; 100])).collect();
+    wal.group(1).append(0, kept.clone(), Box::new(|outcome| outcome.unwrap()));
+    for index in 0..300 {
+        wal.group(7).append(index, vec![Bytes::from(vec![7; 100])], Box::new(|outcome| outcome.unwrap()));
+        wal.group(7).purge(index, Bytes::new(), Box::new(|outcome| outcome.unwrap()));
+        spawn.run();
+        let segments = disk.list("wal".as_ref()).unwrap().len();
+        assert!(segments <= 6, "{segments} segments after {index} entries");
+    }
+    let found = recover(&disk.restart(Crash::Clean));
+    assert!(found[&1].entries.values().eq(&kept));
+    assert!(found[&7].entries.is_empty() && found[&7].next() == 300);
+}
+
+#[test]
 fn a_failed_sync_is_reported_and_nothing_is_taken_after_it() {
     let disk = SimDisk::new();
     let spawn = HeldSpawn::default();

@@ -7,8 +7,9 @@
 //! ends when nothing is queued and is started by the next caller.
 //!
 //! A segment that has reached its size is synced and followed by a new one, which begins with the
-//! state of every group (vote, committed, purged) and with the entries of those that have few. A
-//! segment goes when every group has purged, or carried along, what it holds.
+//! state of every group (vote, committed, purged) and with the entries of those that have few, or that
+//! hold on to an old segment. A segment goes when every group has purged, or carried along, what it
+//! holds, so that one group at rest does not keep all.
 //!
 //! What the log must never do: report something durable before the sync that made it so; go on after a
 //! failed write or sync (what the disk holds is then unknown, so the log is *poisoned* and every later
@@ -198,8 +199,11 @@ impl Wal {
         let size: usize = batch.records.iter().map(|(_, record)| record.size()).sum();
         let full = writer.length() + size >= self.inner.options.segment_bytes as usize;
         let heads = full.then(|| {
-            let carry = |log: &GroupLog| log.bytes() <= self.inner.options.carry_bytes;
-            shared.groups.iter().map(|(&group, log)| (group, log.heads(carry(log)))).collect()
+            let few = |log: &GroupLog| log.bytes() <= self.inner.options.carry_bytes;
+            let heads = |(&group, log): (&GroupId, &GroupLog)| {
+                (group, log.heads(few(log) || writer.is_behind(group)))
+            };
+            shared.groups.iter().map(heads).collect()
         });
         Some((batch, heads))
     }

@@ -13,6 +13,9 @@ use super::{Flushed, GroupId};
 use crate::engine::EngineError;
 use crate::world::{Disk, DiskFile, OpenMode};
 
+/// How many segments a group may hold back before it carries its entries along, however many.
+const MOST_BEHIND: u64 = 3;
+
 /// What gathers while a flush runs.
 #[derive(Default)]
 pub(super) struct Batch {
@@ -106,6 +109,12 @@ impl Writer {
             failed: None,
             disk,
         })
+    }
+
+    /// Whether `group` still needs a segment so old that it should rather carry its entries along.
+    pub(super) fn is_behind(&self, group: GroupId) -> bool {
+        let oldest = self.needed.iter().find(|(_, groups)| groups.contains_key(&group));
+        oldest.is_some_and(|(&number, _)| self.number - number >= MOST_BEHIND)
     }
 
     /// The length of the current segment in bytes.
