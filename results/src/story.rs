@@ -187,7 +187,7 @@ mod tests {
 
     use super::*;
 
-    fn told(f: &str, value: Value, kind: EventType, change: impl Fn(&mut Event)) -> (String, String) {
+    fn told(f: &str, value: &Value, kind: EventType, change: impl Fn(&mut Event)) -> (String, String) {
         let mut invoke = Event::new(Process::Client(4), EventType::Invoke, f, value.clone());
         invoke.key = Some("k7".into());
         invoke.node = Some("n1".into());
@@ -203,32 +203,32 @@ mod tests {
         let found = |value: Value| move |e: &mut Event| e.value = value.clone();
         let cases = [
             (
-                told("write", json!(17), EventType::Ok, |e| e.observed = Some(json!(9))),
+                told("write", &json!(17), EventType::Ok, |e| e.observed = Some(json!(9))),
                 "client 4 wrote 17 to k7 through n1: ok, replacing 9 after 3.10 ms",
                 "write 17",
             ),
             (
-                told("write", Value::Null, EventType::Info, |e| e.error = Some(json!(["timeout", 1]))),
+                told("write", &Value::Null, EventType::Info, |e| e.error = Some(json!(["timeout", 1]))),
                 "client 4 deleted k7 through n1: no answer (timeout) after 3.10 ms: it may or may not have happened",
                 "delete",
             ),
             (
-                told("read", Value::Null, EventType::Ok, found(json!("x"))),
+                told("read", &Value::Null, EventType::Ok, found(json!("x"))),
                 "client 4 read k7 through n1: found \"x\" after 3.10 ms",
                 "read \"x\"",
             ),
             (
-                told("read", Value::Null, EventType::Ok, plain),
+                told("read", &Value::Null, EventType::Ok, plain),
                 "client 4 read k7 through n1: found nothing after 3.10 ms",
                 "read nothing",
             ),
             (
-                told("cas", json!([1, null]), EventType::Fail, |e| e.observed = Some(json!(2))),
+                told("cas", &json!([1, null]), EventType::Fail, |e| e.observed = Some(json!(2))),
                 "client 4 set k7 from 1 to nothing through n1: refused after 3.10 ms, because the value was 2",
                 "cas 1 → nothing",
             ),
             (
-                told("txn", json!([["r", 1, null]]), EventType::Ok, found(json!([["r", 1, 5]]))),
+                told("txn", &json!([["r", 1, null]]), EventType::Ok, found(json!([["r", 1, 5]]))),
                 "client 4 did txn [[\"r\",1,null]] on k7 through n1: ok, [[\"r\",1,5]] after 3.10 ms",
                 "txn [[\"r\",1,5]]",
             ),

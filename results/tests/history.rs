@@ -1,4 +1,5 @@
 //! Histories on disk: nothing recorded is lost, every file is a prefix, bad lines are named.
+#![allow(clippy::unwrap_used)]
 
 use std::fs;
 use std::io::Write;

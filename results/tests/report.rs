@@ -1,4 +1,5 @@
 //! What is made of a run for people and for CI: complete, escaped, and the same bytes every time.
+#![allow(clippy::unwrap_used)]
 
 mod support;
 

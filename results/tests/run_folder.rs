@@ -1,4 +1,5 @@
 //! The folder of a run: made for one run only, found again, its files replaced whole.
+#![allow(clippy::unwrap_used)]
 
 use std::fs;
 use std::path::Path;

@@ -338,7 +338,8 @@ mod tests {
             verdict(&input)
         };
         let kill = |installed, invoked| FaultCoverage { installed, invoked };
-        let gaps: [(&dyn Fn(&mut Coverage), &str); 5] = [
+        type Change<'a> = &'a dyn Fn(&mut Coverage);
+        let gaps: [(Change<'_>, &str); 5] = [
             (
                 &|c| c.ok = 499,
                 "only 499 operations were ok, and --min-ok asks for 500: too few to mean anything",
