@@ -29,7 +29,9 @@ use crate::bugs::{Bugs, UnknownBug};
 use crate::engine::EngineError;
 use crate::leader::group::ReplicaGroup;
 use crate::leader::store::partition_name;
-use crate::world::{Clock, ClockPageError, Disk, HostClock, HostDisk, Rng, TokioNet, TokioSpawn, VolatileDisk, World};
+use crate::world::{
+    Clock, ClockPageError, Disk, HostClock, HostDisk, Rng, TokioNet, TokioSpawn, VolatileDisk, World,
+};
 
 /// How a node process is set up.
 #[derive(Clone, Debug)]
@@ -72,7 +74,9 @@ pub enum NodeError {
     #[error(transparent)]
     Data(EngineError),
     /// The data folder cannot be made or used.
-    #[error("cannot use the data folder {folder}: {source}; check that it is a folder that this user may write")]
+    #[error(
+        "cannot use the data folder {folder}: {source}; check that it is a folder that this user may write"
+    )]
     Folder {
         /// The folder.
         folder: PathBuf,
@@ -174,7 +178,8 @@ fn status_of(name: &str, member: Weak<Member>, clock: Arc<dyn Clock>) -> api::St
             "rss_bytes": resident_bytes(),
         });
         if let Some(member) = member.upgrade() {
-            let mut replicas = member.store().groups().iter().map(|group| replica(&member, group.id(), &**group));
+            let mut replicas =
+                member.store().groups().iter().map(|group| replica(&member, group.id(), &**group));
             status["catalogue"] = replicas.next().unwrap_or_default();
             status["partitions"] = replicas.collect();
             status["tables"] = member.store().known_tables().into();

@@ -172,7 +172,10 @@ async fn keep_layout(engine: &Engine, layout: &Layout) -> Result<(), NodeError> 
         }
         None => {
             let bytes = postcard::to_stdvec(layout).map_err(unreadable)?;
-            engine.write(OWN_GROUP, |rows| rows.set_meta(LAYOUT, Some(&bytes))).await.map_err(NodeError::Data)?;
+            engine
+                .write(OWN_GROUP, |rows| rows.set_meta(LAYOUT, Some(&bytes)))
+                .await
+                .map_err(NodeError::Data)?;
             engine.checkpoint().await.map_err(NodeError::Data)?;
         }
     }
@@ -186,9 +189,8 @@ fn link_peers(
     members: &[String],
     shutdown: &CancellationToken,
 ) -> BTreeMap<NodeId, PeerLinks> {
-    let link = |peer: &str, lane| {
-        Link::new(world.clone(), Hello::new(cluster, me, lane), peer, shutdown.clone())
-    };
+    let link =
+        |peer: &str, lane| Link::new(world.clone(), Hello::new(cluster, me, lane), peer, shutdown.clone());
     let others = members.iter().enumerate().filter(|(_, name)| *name != me);
     others
         .map(|(position, name)| {

@@ -30,7 +30,9 @@ pub(super) enum Kind {
 
 impl Kind {
     fn from_byte(byte: u8) -> Option<Self> {
-        [Self::Hello, Self::Request, Self::Answer, Self::Ping, Self::Pong].into_iter().find(|kind| *kind as u8 == byte)
+        [Self::Hello, Self::Request, Self::Answer, Self::Ping, Self::Pong]
+            .into_iter()
+            .find(|kind| *kind as u8 == byte)
     }
 }
 
@@ -79,8 +81,9 @@ impl Frame {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "a frame with a wrong checksum"));
         }
         let head = rest.split_to(HEAD);
-        let kind = Kind::from_byte(head[0])
-            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("a frame of kind {}", head[0])))?;
+        let kind = Kind::from_byte(head[0]).ok_or_else(|| {
+            io::Error::new(io::ErrorKind::InvalidData, format!("a frame of kind {}", head[0]))
+        })?;
         let mut call = [0; 8];
         call.copy_from_slice(&head[1..]);
         Ok(Self { kind, call: u64::from_be_bytes(call), body: rest.freeze() })

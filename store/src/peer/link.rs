@@ -114,7 +114,9 @@ impl Dialler {
 
     fn refuse(&self, call: Call, reason: &str) {
         // Who no longer waits has given up already.
-        let _ = call.answer.send(Err(CallError::NotSent { peer: self.peer.to_string(), reason: reason.to_owned() }));
+        let _ = call
+            .answer
+            .send(Err(CallError::NotSent { peer: self.peer.to_string(), reason: reason.to_owned() }));
     }
 
     /// Connects and exchanges greetings.
@@ -152,7 +154,10 @@ pub(super) async fn greet(stream: &mut BoxStream, hello: &Hello) -> io::Result<(
 pub(super) async fn hear(stream: &mut BoxStream) -> io::Result<Hello> {
     let frame = Frame::read(stream).await?;
     if frame.kind != Kind::Hello {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "a connection that does not begin with a greeting"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "a connection that does not begin with a greeting",
+        ));
     }
     postcard::from_bytes(&frame.body).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }

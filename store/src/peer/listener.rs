@@ -106,7 +106,10 @@ async fn read_requests(
                 }));
             }
             Kind::Hello | Kind::Answer | Kind::Pong => {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, "a frame that only answers may carry"));
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "a frame that only answers may carry",
+                ));
             }
         }
     }
