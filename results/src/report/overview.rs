@@ -143,9 +143,7 @@ pub(super) fn overview(contents: &Contents, folder: &str, availability: &Availab
     Overview {
         title: format!("{word}: {name}"),
         name,
-        started: test
-            .map(|t| t.timings.started.replacen('T', " ", 1).replace('Z', " UTC"))
-            .unwrap_or_default(),
+        started: test.map(|t| readable(&t.timings.started)).unwrap_or_default(),
         versions: versions.collect::<Vec<_>>().join(", "),
         verdict: verdict.map_or("none", Verdict::name),
         sign: sign(verdict),
@@ -155,6 +153,12 @@ pub(super) fn overview(contents: &Contents, folder: &str, availability: &Availab
         figures: figures(contents, availability),
         commands: commands(contents, folder),
     }
+}
+
+/// `2026-11-21 03:04:05 UTC`, of RFC 3339; anything else as it is.
+fn readable(started: &str) -> String {
+    let parsed = started.parse::<jiff::Timestamp>();
+    parsed.map_or_else(|_| started.to_owned(), |t| t.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
 }
 
 /// The reasons that no counterexample below tells.

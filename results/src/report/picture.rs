@@ -12,7 +12,6 @@ use serde::Serialize;
 use super::axis::rounded;
 use crate::operations::Operation;
 use crate::story::{Story, label};
-use crate::words::join_and;
 
 const GUTTER: f64 = 92.0;
 const LANE: f64 = 44.0;
@@ -116,7 +115,7 @@ pub(super) fn draw(story: &Story<'_>, run_end_ns: u64) -> Picture {
     let bands = story.faults.iter().enumerate().map(|(i, fault)| {
         let x = x_of(Mark::FaultStart(i)).unwrap_or(GUTTER);
         let right = x_of(Mark::FaultEnd(i)).unwrap_or(GUTTER + end);
-        let label = format!("{} {}", fault.fault, join_and(&fault.targets, "and"));
+        let label = format!("{} {}", fault.fault, fault.targets.join(" "));
         Band {
             x,
             width: rounded((right - x).max(2.0)),

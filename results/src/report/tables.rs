@@ -184,23 +184,35 @@ fn fault(fault: &FaultEntry) -> Fault {
     }
 }
 
-/// JSON as a phrase: `bytes dropped: 81 200, nodes: n1 n2`.
+/// JSON as a phrase: plain fields first, then nested ones. What is false is left out, what is true is named,
+/// and `shape` needs no name: `isolate, bytes dropped: 81 200, grudge (n1: n2 n3)`.
 fn in_words(value: &Value) -> String {
     match value {
-        Value::Null => String::new(),
+        Value::Null | Value::Bool(false) => String::new(),
         Value::Array(items) => items.iter().map(in_words).collect::<Vec<_>>().join(" "),
         Value::Object(fields) => {
-            let field = |(name, value): (&String, &Value)| {
-                let name = name.replace('_', " ");
-                if value.is_object() {
-                    format!("{name} ({})", in_words(value))
-                } else {
-                    format!("{name}: {}", in_words(value))
-                }
-            };
-            fields.iter().map(field).collect::<Vec<_>>().join(", ")
+            let (nested, plain): (Vec<_>, Vec<_>) = fields.iter().partition(|(_, value)| value.is_object());
+            let phrases = plain.into_iter().chain(nested).map(|(name, value)| field_in_words(name, value));
+            phrases.filter(|phrase| !phrase.is_empty()).collect::<Vec<_>>().join(", ")
         }
-        Value::Bool(_) | Value::Number(_) | Value::String(_) => number_or_json(value),
+        Value::Bool(true) | Value::Number(_) | Value::String(_) => plain(value),
+    }
+}
+
+fn field_in_words(name: &str, value: &Value) -> String {
+    let spaced = name.replace('_', " ");
+    match (name, value) {
+        (_, Value::Null | Value::Bool(false)) => String::new(),
+        (_, Value::Bool(true)) => spaced,
+        (_, Value::Object(_)) => format!("{spaced} ({})", in_words(value)),
+        ("shape", _) => in_words(value),
+        (_, Value::Number(n)) => match (spaced.strip_suffix(" ns"), n.as_i64()) {
+            (Some(what), Some(ns)) if ns < 0 => format!("{what}: −{}", duration(ns.unsigned_abs())),
+            (Some(what), Some(ns)) => format!("{what}: {}", duration(ns.unsigned_abs())),
+            _ if name.contains("bytes") => format!("{spaced}: {}", number_or_json(value)),
+            _ => format!("{spaced}: {n}"),
+        },
+        _ => format!("{spaced}: {}", in_words(value)),
     }
 }
 
@@ -275,8 +287,13 @@ mod tests {
 
     #[test]
     fn evidence_reads_as_a_phrase() {
-        let evidence = json!({"bytes_dropped": 81_200, "nodes": ["n1", "n2"], "clock": {"off_by": "-3 s"}});
-        assert_eq!(in_words(&evidence), "bytes dropped: 81\u{202f}200, clock (off by: -3 s), nodes: n1 n2");
+        let evidence = json!({
+            "bytes_dropped": 81_200, "clients": false, "dead": true, "pid": 31_188, "shape": "isolate",
+            "clock": {"offset_ns": -3_000_000_000_i64, "tolerance_ns": 4_000_000}, "nodes": ["n1", "n2"],
+        });
+        let phrase = "bytes dropped: 81\u{202f}200, dead, nodes: n1 n2, pid: 31188, isolate, \
+                      clock (offset: −3.00 s, tolerance: 4.00 ms)";
+        assert_eq!(in_words(&evidence), phrase);
         assert_eq!(in_words(&Value::Null), "");
     }
 }

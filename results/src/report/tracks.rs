@@ -10,7 +10,7 @@ use crate::operations::Operation;
 use crate::plan::{FaultEntry, FaultOutcome};
 use crate::series::Series;
 use crate::story::fault_sentence;
-use crate::words::{duration, join_and, seconds, share};
+use crate::words::{duration, seconds, share};
 
 /// Everything that is drawn along the time axis.
 #[derive(Debug, Serialize)]
@@ -122,7 +122,7 @@ fn fault_tracks(contents: &Contents, axis: Axis) -> Vec<FaultTrack> {
         let Some((from, to)) = fault.window(axis.run_ns).or(fault.planned) else { continue };
         let window = Window {
             place: axis.stretch(from, to),
-            label: join_and(&fault.targets, "and"),
+            label: fault.targets.join(" "),
             about: about_fault(fault, axis.run_ns),
             outcome: outcome_name(fault),
         };
