@@ -124,7 +124,7 @@ fn ending(op: &Operation<'_>) -> String {
     let after = op.end_ns().map(|ns| format!(" after {}", duration(ns - op.start_ns()))).unwrap_or_default();
     let error = error_name(end).map(|name| format!(" ({})", clipped(name))).unwrap_or_default();
     match op.outcome() {
-        Outcome::Ok => format!("{}{}{after}", result(op, end), replaced(end)),
+        Outcome::Ok => format!("{}{after}{}", result(op, end), replaced(end)),
         Outcome::Fail if op.condition_failed() => match &end.observed {
             Some(value) => format!("refused{after}, because the value was {}", present(value)),
             None => format!("refused{after}, because the condition did not hold"),
@@ -138,7 +138,7 @@ fn result(op: &Operation<'_>, end: &Event) -> String {
     match op.invoke.f.as_str() {
         "read" => format!("found {}", present(&end.value)),
         "write" | "cas" => "ok".to_owned(),
-        _ if end.value != op.invoke.value => format!("ok, {}", shown(&end.value)),
+        _ if end.value != op.invoke.value => format!("ok, {},", shown(&end.value)),
         _ => "ok".to_owned(),
     }
 }
@@ -204,7 +204,7 @@ mod tests {
         let cases = [
             (
                 told("write", &json!(17), EventType::Ok, |e| e.observed = Some(json!(9))),
-                "client 4 wrote 17 to k7 through n1: ok, replacing 9 after 3.10 ms",
+                "client 4 wrote 17 to k7 through n1: ok after 3.10 ms, replacing 9",
                 "write 17",
             ),
             (
@@ -229,7 +229,7 @@ mod tests {
             ),
             (
                 told("txn", &json!([["r", 1, null]]), EventType::Ok, found(json!([["r", 1, 5]]))),
-                "client 4 did txn [[\"r\",1,null]] on k7 through n1: ok, [[\"r\",1,5]] after 3.10 ms",
+                "client 4 did txn [[\"r\",1,null]] on k7 through n1: ok, [[\"r\",1,5]], after 3.10 ms",
                 "txn [[\"r\",1,5]]",
             ),
         ];

@@ -46,7 +46,7 @@ fn render(contents: &Contents, folder: &str) -> String {
     table(&mut text, contents, results);
     let first = results.checks.values().flat_map(|check| &check.anomalies).find(|a| !a.ops.is_empty());
     if let Some(anomaly) = first {
-        counterexample(&mut text, contents, anomaly);
+        counterexample(&mut text, contents, results, anomaly);
     }
     text.push_str("\n### Run it again\n\n");
     if let Some(test) = &contents.test {
@@ -103,14 +103,16 @@ fn table(text: &mut String, contents: &Contents, results: &Results) {
     }
 }
 
-fn counterexample(text: &mut String, contents: &Contents, anomaly: &Anomaly) {
+fn counterexample(text: &mut String, contents: &Contents, results: &Results, anomaly: &Anomaly) {
     let operations = pair(&contents.history.events);
     let end_ns = contents.end_ns();
     let Some(story) = tell(anomaly, &operations, contents.plan.as_ref(), end_ns) else { return };
     let key =
         anomaly.key.as_ref().map(|key| format!(" on {}", escaped(&key.to_string()))).unwrap_or_default();
     let _ = writeln!(text, "\n### Counterexample: {}{key}\n", escaped(&anomaly.kind));
-    let _ = writeln!(text, "{}\n", escaped(&anomaly.explanation));
+    if !results.reasons.iter().any(|reason| reason.contains(&anomaly.explanation)) {
+        let _ = writeln!(text, "{}\n", escaped(&anomaly.explanation));
+    }
     for step in story.steps.iter().take(LINES_MAX) {
         let _ = writeln!(text, "- `{}` {}", step.time(), escaped(&step.sentence()));
     }
