@@ -100,6 +100,14 @@ pub enum NodeError {
         /// What the system said.
         source: io::Error,
     },
+    /// A replica group stopped by itself.
+    #[error("replica group {group} stopped: {reason}")]
+    Failed {
+        /// The group.
+        group: u32,
+        /// Why.
+        reason: String,
+    },
     /// The log or the tables failed.
     #[error("the store failed: {0}")]
     Io(#[from] io::Error),
@@ -111,7 +119,7 @@ pub enum NodeError {
 /// Runs a node until `shutdown` is ready.
 ///
 /// # Errors
-/// See [`NodeError`]. Once it serves it does not fail any more.
+/// See [`NodeError`]. Once it serves, it ends with an error only when its data let it down.
 pub async fn run(config: NodeConfig, shutdown: impl Future<Output = ()>) -> Result<(), NodeError> {
     let listen = config.client_listen;
     let name = config.name.clone();
@@ -127,10 +135,15 @@ pub async fn run(config: NodeConfig, shutdown: impl Future<Output = ()>) -> Resu
     let service = api::Service::new(backend, status, world.rng.stream("requests").next_u64());
     let serving = api::serve(listener, Arc::new(service), stop.clone());
     tokio::pin!(serving);
-    tokio::select! {
+    let failure = tokio::select! {
         biased;
-        () = shutdown => {}
-        () = &mut serving => {}
+        () = shutdown => None,
+        () = &mut serving => None,
+        failure = member.failed() => Some(failure),
+    };
+    if let Some(failure) = failure {
+        tracing::error!(node = name, %failure, "the node ends");
+        return Err(failure);
     }
     stop.cancel();
     serving.await;

@@ -295,6 +295,8 @@ impl GroupWal {
             let log = shared.groups.entry(self.group).or_default();
             for record in records {
                 log.take(&record)?;
+                // Votes are synced with the planted bug too: two votes in a term would be another bug.
+                shared.queue.must_sync |= matches!(record, Record::Vote(_));
                 shared.queue.records.push((self.group, record));
             }
             Ok(())

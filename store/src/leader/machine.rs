@@ -46,6 +46,8 @@ pub struct Machine {
 /// How entries change rows; with the memory of the planted bugs.
 struct Rules {
     bugs: Bugs,
+    /// Planted bug `no-replay`: writes below this index are not made again.
+    forgotten: u64,
     graveyard: Vec<Buried>,
 }
 
@@ -58,16 +60,13 @@ struct Buried {
 }
 
 impl Machine {
-    /// A machine that goes on where the state stands. `committed` is what the log has noted as
-    /// committed.
+    /// A machine that goes on where the state stands. `replay` is the last entry that was applied
+    /// in a former life, as far as the log knows.
     #[must_use]
-    pub fn new(state: Arc<GroupState>, bugs: Bugs, committed: Option<LogId>) -> Self {
-        let mut position = state.position();
-        if bugs.has(Bug::NoReplay) && position.applied < committed {
-            // Planted: the entries behind the last checkpoint count as applied, and never are.
-            position.applied = committed;
-        }
-        Self { state, position, rules: Rules { bugs, graveyard: Vec::new() } }
+    pub fn new(state: Arc<GroupState>, bugs: Bugs, replay: Option<LogId>) -> Self {
+        let position = state.position();
+        let forgotten = if bugs.has(Bug::NoReplay) { replay.map_or(0, |last| last.index + 1) } else { 0 };
+        Self { state, position, rules: Rules { bugs, forgotten, graveyard: Vec::new() } }
     }
 
     /// Applies a batch, then answers its writers.
@@ -143,6 +142,9 @@ impl Rules {
         index: u64,
         mut mutation: Mutation,
     ) -> io::Result<Reply> {
+        if index < self.forgotten {
+            return Ok(Reply::Done);
+        }
         self.dig_up(rows, index)?;
         if self.bugs.has(Bug::ConditionIgnored) && index % 16 == 5 {
             mutation.condition = None;

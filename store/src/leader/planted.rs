@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use openraft::alias::WatchReceiverOf;
 use openraft::async_runtime::watch::WatchReceiver;
+use openraft::metrics::RaftDataMetrics;
 use openraft::{Raft, ServerState};
 use parking_lot::Mutex;
 
@@ -66,7 +68,8 @@ impl Planted {
             })
         })?;
         if bug == Bug::LeaseOnWallClock {
-            tokio::spawn(context.clone().scope(planted.clone().stamp_acknowledgements()));
+            let stamps = stamp_acknowledgements(Arc::downgrade(&planted), raft.data_metrics());
+            tokio::spawn(context.clone().scope(stamps));
         }
         Some(planted)
     }
@@ -186,21 +189,23 @@ impl Planted {
         let applied = apply(mutation, &entry.schema, old.as_ref());
         Ok((Reply::Written(applied.reply), applied.change))
     }
+}
 
-    /// Notes the wall-clock time of each acknowledgement by a quorum, as a store would that measures
-    /// its lease with the wrong clock.
-    async fn stamp_acknowledgements(self: Arc<Self>) {
-        let mut metrics = self.raft.data_metrics();
-        let mut last = None;
-        while metrics.changed().await.is_ok() {
-            let acked: Option<Mono> = metrics.borrow_watched().last_quorum_acked.map(|at| *at);
-            if acked == last {
-                continue;
-            }
+/// Notes the wall-clock time of each acknowledgement by a quorum, as a store would that measures its
+/// lease with the wrong clock.
+async fn stamp_acknowledgements(
+    planted: Weak<Planted>,
+    mut metrics: WatchReceiverOf<TypeConfig, RaftDataMetrics<TypeConfig>>,
+) {
+    let mut last = None;
+    while metrics.changed().await.is_ok() {
+        let acked: Option<Mono> = metrics.borrow_watched().last_quorum_acked.map(|at| *at);
+        let Some(planted) = planted.upgrade() else { return };
+        if acked != last {
             last = acked;
-            let age =
-                acked.map(|acked| i64::try_from((self.clock.now() - acked).as_nanos()).unwrap_or(i64::MAX));
-            *self.acknowledged.lock() = age.map(|age| self.clock.wall().saturating_sub(age));
+            let age = acked.map(|acked| planted.clock.now() - acked);
+            let stamp = |age: Duration| planted.clock.wall() - i64::try_from(age.as_nanos()).unwrap_or(0);
+            *planted.acknowledged.lock() = age.map(stamp);
         }
     }
 }

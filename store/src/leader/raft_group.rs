@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use openraft::async_runtime::watch::WatchReceiver;
 use openraft::errors::{ClientWriteError, Fatal, ForwardToLeader, LinearizableReadError, RaftError};
 use openraft::raft::{
     AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, TransferLeaderRequest,
@@ -225,6 +226,18 @@ impl RaftGroup {
         self.id
     }
 
+    /// The node that this member is on.
+    #[must_use]
+    pub fn member(&self) -> NodeId {
+        *self.raft.node_id()
+    }
+
+    /// Why the group has stopped, when it has.
+    #[must_use]
+    pub fn failure(&self) -> Option<String> {
+        self.raft.metrics().borrow_watched().running_state.as_ref().err().map(ToString::to_string)
+    }
+
     /// This member's state.
     #[must_use]
     pub fn state(&self) -> &Arc<GroupState> {
@@ -373,7 +386,7 @@ impl ReplicaGroup for RaftGroup {
 
     fn status(&self) -> GroupStatus {
         let metrics = self.raft.metrics();
-        let metrics = openraft::async_runtime::watch::WatchReceiver::borrow_watched(&metrics);
+        let metrics = metrics.borrow_watched();
         let role = match (&metrics.running_state, metrics.state) {
             (Err(_), _) | (_, ServerState::Shutdown) => Role::Stopped,
             (_, ServerState::Leader) => Role::Leader,

@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
+use futures_util::future::join_all;
 use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
@@ -15,6 +17,7 @@ use super::NodeError;
 use super::settings::Settings;
 use crate::bugs::{Bug, Bugs};
 use crate::engine::{Engine, EngineOptions, GroupId, GroupRows, WalOptions};
+use crate::leader::group::{ReplicaGroup, Role};
 use crate::leader::log_store::LogStore;
 use crate::leader::network::{GroupNetwork, PeerLinks};
 use crate::leader::raft_group::{GroupOptions, RaftGroup};
@@ -29,6 +32,12 @@ use crate::world::World;
 const OWN_GROUP: GroupId = GroupId::MAX;
 /// The name of [`Layout`] there.
 const LAYOUT: &str = "layout";
+
+/// How long a node that stops waits for another one to lead in its place.
+const HAND_OVER: Duration = Duration::from_millis(300);
+
+/// How often a node looks whether its groups are well.
+const HEALTH: Duration = Duration::from_millis(200);
 
 /// What a member is to be.
 #[derive(Clone, Debug)]
@@ -56,6 +65,7 @@ struct Layout {
 pub struct Member {
     store: LeaderStore,
     engine: Engine,
+    world: World,
     members: Vec<String>,
     shutdown: CancellationToken,
 }
@@ -100,7 +110,7 @@ impl Member {
         world.spawn.task(Box::pin(async move {
             until.run_until_cancelled(repairing.repair_tables()).await;
         }));
-        Ok(Self { store, engine, members, shutdown })
+        Ok(Self { store, engine, world, members, shutdown })
     }
 
     /// The store, as the API sees it.
@@ -116,14 +126,43 @@ impl Member {
         self.members.get(position).map(String::as_str)
     }
 
-    /// Leaves the network and stops, with everything on disk. What is under way fails.
+    /// Ready when one of the node's groups has failed: its disk, or what is on it, let it down. The
+    /// node must not go on then.
+    pub async fn failed(&self) -> NodeError {
+        loop {
+            for group in self.store.groups() {
+                if let Some(reason) = group.failure() {
+                    return NodeError::Failed { group: group.id(), reason };
+                }
+            }
+            self.world.clock.sleep(HEALTH).await;
+        }
+    }
+
+    /// Gives leadership away, leaves the network and stops, with everything on disk. What is under
+    /// way fails.
     pub async fn stop(self) {
+        join_all(self.store.groups().iter().map(|group| self.hand_over(group))).await;
         self.shutdown.cancel();
         for group in self.store.groups() {
             group.stop().await;
         }
         if let Err(error) = self.engine.checkpoint().await {
             tracing::warn!(%error, "no last checkpoint: the next start replays the log");
+        }
+    }
+}
+
+impl Member {
+    /// Asks the next member to lead a group that this one leads, and waits a little until it does.
+    async fn hand_over(&self, group: &RaftGroup) {
+        if group.status().role != Role::Leader || self.members.len() == 1 {
+            return;
+        }
+        group.transfer(group.member() % self.members.len() as NodeId + 1).await;
+        let deadline = self.world.clock.now() + HAND_OVER;
+        while group.status().role == Role::Leader && self.world.clock.now() < deadline {
+            self.world.clock.sleep(HAND_OVER / 20).await;
         }
     }
 }

@@ -20,7 +20,7 @@ use growler_store::item::{
 use growler_store::leader::group::{GroupStatus, ReplicaGroup, Role};
 use growler_store::leader::store::LeaderStore;
 use growler_store::node::{Member, MemberPlan, NodeError, Settings};
-use growler_store::world::{Clock, HostClock, HostDisk, Mono, Rng, TokioSpawn, WallNanos, World};
+use growler_store::world::{Clock, Crash, HostClock, Mono, Rng, SimDisk, TokioSpawn, WallNanos, World};
 
 use net::Hub;
 
@@ -56,13 +56,13 @@ impl Clock for TestClock {
     }
 }
 
-/// A cluster of `n1`, `n2`, … with data in folders of its own.
+/// A cluster of `n1`, `n2`, … on simulated disks and a network in memory.
 pub(crate) struct Cluster {
     pub(crate) hub: Arc<Hub>,
     pub(crate) names: Vec<String>,
     settings: BTreeMap<String, String>,
     bugs: Bugs,
-    folder: tempfile::TempDir,
+    disks: BTreeMap<String, SimDisk>,
     clocks: BTreeMap<String, Arc<TestClock>>,
     running: BTreeMap<String, Member>,
 }
@@ -80,7 +80,7 @@ impl Cluster {
             hub: Arc::default(),
             settings: settings.iter().map(own).collect(),
             bugs,
-            folder: tempfile::tempdir().unwrap(),
+            disks: names.iter().map(|name| (name.clone(), SimDisk::new())).collect(),
             clocks: names.iter().map(|name| (name.clone(), Arc::default())).collect(),
             running: BTreeMap::new(),
             names: names.clone(),
@@ -110,7 +110,7 @@ impl Cluster {
         loop {
             let world = World {
                 clock: self.clocks[name].clone(),
-                disk: Arc::new(HostDisk::open(self.folder.path().join(name)).unwrap()),
+                disk: Arc::new(self.disks[name].clone()),
                 net: self.hub.net(name),
                 rng: Rng::new(7, name),
                 spawn: Arc::new(TokioSpawn::new(tokio::runtime::Handle::current())),
@@ -141,6 +141,13 @@ impl Cluster {
     /// Stops a node; its data stays.
     pub(crate) async fn end(&mut self, name: &str) {
         self.running.remove(name).unwrap().stop().await;
+    }
+
+    /// Takes the power from a node: what it did not sync is gone.
+    pub(crate) fn kill(&mut self, name: &str) {
+        let found = self.disks[name].restart(Crash::Clean);
+        self.disks.insert(name.to_owned(), found);
+        drop(self.running.remove(name).unwrap());
     }
 
     pub(crate) fn node(&self, name: &str) -> &LeaderStore {
