@@ -53,7 +53,7 @@ for bug in bugs:
         for a in found:
             kinds[a["type"]] = kinds.get(a["type"], 0) + 1
     quiet = "-"
-    if bug.get("needs_fault"):
+    if "none" not in bug["options"]:
         options, skip = [], False
         for word in bug["options"]:
             if skip:

@@ -27,8 +27,8 @@ mod system;
 mod verdict;
 
 pub use clock::RunClock;
-pub use load::{Counters, Load, Mode};
 pub(crate) use interrupt::Interrupt;
+pub use load::{Counters, Load, Mode};
 pub(crate) use seeds::any_seed;
 pub(crate) use verdict::Finished;
 

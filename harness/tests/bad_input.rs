@@ -1,4 +1,5 @@
 //! Bad input gets a clear message and the right exit code, through the real binary.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod support;
 
@@ -21,7 +22,10 @@ fn mistakes_on_the_command_line_are_usage_errors_that_name_what_there_is() {
     let out = tempfile::tempdir().unwrap();
     let dir = out.path().to_str().unwrap();
     let cases: &[(&[&str], &[&str])] = &[
-        (&["test", "--workload", "nonsense"], &["no workload `nonsense`", "register", "cas-register", "bank"]),
+        (
+            &["test", "--workload", "nonsense"],
+            &["no workload `nonsense`", "register", "cas-register", "bank"],
+        ),
         (&["test", "--faults", "gremlins"], &["no fault `gremlins`", "partition", "kill"]),
         (&["test", "--faults", "none,kill"], &["none"]),
         (&["test", "--store", "nonsense"], &["nonsense", "leader"]),
@@ -30,7 +34,7 @@ fn mistakes_on_the_command_line_are_usage_errors_that_name_what_there_is() {
         (&["test", "--bug", "nonsense"], &["no bug `nonsense`", "split-brain"]),
         (&["test", "--promise", "nonsense"], &["nonsense", "linearizable"]),
         (&["test", "--allow", "nonsense"], &["nonsense", "list anomalies"]),
-        (&["test", "--time", "5s"], &["--time"]),
+        (&["test", "--time", "3s"], &["--time"]),
         (&["test", "--time", "soon"], &["30s"]),
         (&["test", "--concurrency", "0"], &["--concurrency 0"]),
         (&["test", "--workload", "bank"], &["bank", "TransactWriteItems", "--endpoint"]),
@@ -57,11 +61,7 @@ fn an_unreachable_endpoint_is_an_environment_error_that_names_it() {
     // A port that was free a moment ago, and below those that the kernel hands out.
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let url = format!("http://127.0.0.1:{port}");
-    refused(
-        &["test", "--endpoint", &url, "--time", "2s", "--out", out.path().to_str().unwrap()],
-        4,
-        &[],
-    );
+    refused(&["test", "--endpoint", &url, "--time", "2s", "--out", out.path().to_str().unwrap()], 4, &[]);
     let results = support::json(&support::latest(out.path()).join("results.json"));
     assert_eq!(results["verdict"], "environment");
     assert!(results["reasons"].to_string().contains(&url), "{results}");
@@ -118,7 +118,11 @@ fn a_stale_read_is_a_violation_and_json_is_all_there_is_on_standard_output() {
     assert_eq!(verdict["valid"], false);
     assert_eq!(verdict["checks"]["linearizable"]["anomalies"][0]["type"], "stale-read");
     assert_eq!(code(run(&["check", path, "--allow", "stale-read"]).status), 0, "allowed by its name");
-    assert_eq!(code(run(&["check", path, "--expect", "nonlinearizable"]).status), 0, "expected by its parent");
+    assert_eq!(
+        code(run(&["check", path, "--expect", "nonlinearizable"]).status),
+        0,
+        "expected by its parent"
+    );
     assert_eq!(code(run(&["check", path, "--allow", "lost-update"]).status), 1, "another one is allowed");
 }
 

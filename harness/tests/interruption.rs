@@ -1,5 +1,6 @@
 //! Ctrl-C in every phase, once and twice, and `kill -9` of the harness: nothing is left behind, nothing that
 //! was recorded is lost, and the next run works.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod support;
 
@@ -10,8 +11,15 @@ use support::{Running, children_of, code, eventually, exists, json, latest, run,
 fn one_interruption_in_each_phase_ends_the_run_in_order() {
     for phase in ["set-up", "warm-up", "main", "recovery", "final reads"] {
         let out = tempfile::tempdir().unwrap();
-        let mut running =
-            Running::start(&["test", "--faults", "kill", "--time", "4s", "--out", out.path().to_str().unwrap()]);
+        let mut running = Running::start(&[
+            "test",
+            "--faults",
+            "kill",
+            "--time",
+            "4s",
+            "--out",
+            out.path().to_str().unwrap(),
+        ]);
         running.wait_for_line(phase);
         let nodes = children_of(running.pid());
         running.signal(Signal::SIGINT);
@@ -31,8 +39,15 @@ fn one_interruption_in_each_phase_ends_the_run_in_order() {
 fn two_interruptions_in_a_row_end_it_at_once_and_still_leave_nothing_behind() {
     for phase in ["set-up", "main", "recovery"] {
         let out = tempfile::tempdir().unwrap();
-        let mut running =
-            Running::start(&["test", "--faults", "pause", "--time", "4s", "--out", out.path().to_str().unwrap()]);
+        let mut running = Running::start(&[
+            "test",
+            "--faults",
+            "pause",
+            "--time",
+            "4s",
+            "--out",
+            out.path().to_str().unwrap(),
+        ]);
         running.wait_for_line(phase);
         let nodes = children_of(running.pid());
         running.signal(Signal::SIGINT);

@@ -1,5 +1,6 @@
 //! Holds the shape of the house: who may import whom, how long a file may be, that every module says what it
 //! is for, and that nothing is called done that is not.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -78,8 +78,7 @@ impl Load {
             clock,
             nodes,
             concurrency: concurrency as u64,
-            arrivals: arrivals
-                .map(|(rate, seed)| Mutex::new(Arrivals::new(seed, rate, clock.elapsed()))),
+            arrivals: arrivals.map(|(rate, seed)| Mutex::new(Arrivals::new(seed, rate, clock.elapsed()))),
             mode,
             completed: Notify::new(),
             counters: Counters::default(),
@@ -119,7 +118,8 @@ impl Load {
                         () = tokio::time::sleep(longest) => (),
                     }
                 }
-                Begun::Op(op, invoked) => {
+                Begun::Op(begun) => {
+                    let (op, invoked) = *begun;
                     self.counters.open.fetch_add(1, Ordering::Relaxed);
                     let completion = self.workload.invoke(&dynamodb, &op).await;
                     self.counters.open.fetch_sub(1, Ordering::Relaxed);
@@ -158,7 +158,7 @@ impl Load {
                 event.intended = intended;
                 let recorded = self.recorder.record(event);
                 generator.update(&recorded);
-                Begun::Op(op, recorded)
+                Begun::Op(Box::new((op, recorded)))
             }
         }
     }
@@ -202,7 +202,7 @@ impl Load {
 }
 
 enum Begun {
-    Op(Invocation, Event),
+    Op(Box<(Invocation, Event)>),
     Wait(Duration),
     Done,
 }

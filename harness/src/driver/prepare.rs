@@ -53,7 +53,7 @@ impl Prepared {
 
 /// Checks the options, and fills in those that follow from others.
 pub(crate) fn prepare(options: &TestOptions) -> Result<Prepared, CommandError> {
-    check_numbers(options).usage()?;
+    check_values(options).usage()?;
     check_endpoints(options).usage()?;
     let workload = find_workload(options).usage()?;
     let faults = find_faults(options).usage()?;
@@ -83,7 +83,7 @@ pub(crate) fn node_names(options: &TestOptions) -> Vec<String> {
     (1..=n).map(|i| format!("n{i}")).collect()
 }
 
-fn check_numbers(options: &TestOptions) -> anyhow::Result<()> {
+fn check_values(options: &TestOptions) -> anyhow::Result<()> {
     if options.concurrency == 0 {
         bail!("--concurrency 0: at least one client is needed");
     }
@@ -92,6 +92,9 @@ fn check_numbers(options: &TestOptions) -> anyhow::Result<()> {
     }
     if options.ops_per_key == 0 {
         bail!("--ops-per-key 0: a key must live for at least one operation");
+    }
+    if options.endpoint.is_empty() && options.store != "leader" {
+        bail!("there is no store `{}`; there is: leader", options.store);
     }
     if options.endpoint.is_empty() && options.nodes == 0 {
         bail!("--nodes 0: at least one node is needed");
@@ -171,9 +174,6 @@ fn find_faults(options: &TestOptions) -> anyhow::Result<Vec<String>> {
 fn find_settings(options: &TestOptions) -> anyhow::Result<BTreeMap<String, String>> {
     if !options.endpoint.is_empty() {
         return Ok(BTreeMap::new());
-    }
-    if options.store != "leader" {
-        bail!("there is no store `{}`; there is: leader", options.store);
     }
     let settings: BTreeMap<_, _> = options.set.iter().cloned().collect();
     growler_store::node::check_settings(&settings)?;

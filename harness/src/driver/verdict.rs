@@ -3,12 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use growler_checker::history::{Event, EventType, Process};
+use growler_checker::history::Event;
 use growler_checker::verdict::{Budget, CheckResult, Validity};
-use growler_nemesis::{Outcome, Plan};
-use growler_results::verdict::{
-    Coverage, Expectations, FaultCoverage, Judgement, OpCounts, RecoveryMiss, Results, Verdict,
-};
+use growler_results::plan::PlanFile;
+use growler_results::verdict::{Coverage, Expectations, Judgement, OpCounts, RecoveryMiss, Results, Verdict};
 
 use super::phases::Run;
 use crate::error::CommandError;
@@ -99,36 +97,11 @@ fn undecided(why: &str) -> CheckResult {
 
 /// What the run covered, against what it had to.
 fn coverage(run: &Run, events: &[Event]) -> Coverage {
-    let of_clients = || events.iter().filter(|e| e.process != Process::Nemesis);
-    let ok = || of_clients().filter(|e| e.kind == EventType::Ok);
     let functions = run.workload.as_ref().map_or(&[][..], |w| w.functions());
-    let never_ok = functions.iter().filter(|f| !ok().any(|e| e.f == **f)).map(|f| (*f).to_owned());
-    let invocations: Vec<u64> =
-        of_clients().filter(|e| e.kind == EventType::Invoke).map(|e| e.time).collect();
-    let mut faults: BTreeMap<String, FaultCoverage> =
-        run.prepared.faults.iter().map(|f| (f.clone(), FaultCoverage::default())).collect();
-    for (kind, [start, end]) in run.notes.plan.iter().flat_map(installed) {
-        let entry = faults.entry(kind).or_default();
-        entry.installed += 1;
-        let from = invocations.partition_point(|t| *t < start);
-        let to = invocations.partition_point(|t| *t <= end);
-        entry.invoked += to.saturating_sub(from) as u64;
-    }
-    Coverage {
-        ok: ok().count() as u64,
-        min_ok: run.prepared.options.min_ok,
-        never_ok: never_ok.collect(),
-        faults,
-        sensitivity: None,
-    }
-}
-
-/// The windows in which a fault took effect.
-fn installed(plan: &Plan) -> impl Iterator<Item = (String, [u64; 2])> {
-    plan.faults
-        .iter()
-        .filter(|f| f.outcome == Some(Outcome::Installed))
-        .filter_map(|f| f.actual.map(|window| (f.fault.clone(), window)))
+    let functions: Vec<String> = functions.iter().map(|f| (*f).to_owned()).collect();
+    // The plan as it was written down: what is judged is what was kept.
+    let plan = run.folder.read_json::<PlanFile>(&run.folder.plan_json()).ok().flatten().unwrap_or_default();
+    Coverage::of(events, &plan, &functions, &run.prepared.faults, run.prepared.options.min_ok)
 }
 
 /// Parts of the system that did not serve again in time.
