@@ -135,7 +135,7 @@ fn a_full_disk_under_the_run_folder_is_an_environment_error_and_keeps_what_was_r
     }
     let out = tempfile::tempdir().unwrap();
     let keep = tempfile::tempdir().unwrap();
-    let script = r#"mount -t tmpfs -o size=600k tmpfs "$1" && { "$2" test --faults none --time 8s --out "$1"
+    let script = r#"mount -t tmpfs -o size=160k tmpfs "$1" && { "$2" test --faults none --time 8s --out "$1"
         code=$?; cp -r "$1/." "$3"; exit $code; }"#;
     let binary = growler(&[]).get_program().to_owned();
     let output = std::process::Command::new("unshare")

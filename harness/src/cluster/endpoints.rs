@@ -104,7 +104,9 @@ async fn resolve(url: &str) -> anyhow::Result<SocketAddr> {
 
 /// True for an endpoint on this machine: an address of the loopback range, or `localhost`.
 pub(crate) fn is_loopback(url: &str) -> anyhow::Result<bool> {
-    let parsed = reqwest::Url::parse(url).with_context(|| format!("--endpoint {url}: this is not a URL"))?;
+    let parsed = reqwest::Url::parse(url).with_context(|| {
+        format!("--endpoint {url}: this is not a URL, which begins with http:// or https://")
+    })?;
     if !matches!(parsed.scheme(), "http" | "https") {
         return Err(anyhow!("--endpoint {url}: an endpoint begins with http:// or https://"));
     }
