@@ -5,14 +5,16 @@
 //! keys. For one key:
 //!
 //! 1. [`object`] applies the contract's table: what does each operation say?
-//! 2. [`problem`] leaves out what cannot matter, [`lifetimes`] finds what is known of each value.
+//! 2. [`problem`] turns it into jobs to be ordered, [`reduce`] leaves out what cannot matter, and
+//!    [`lifetimes`] finds what is known of each value.
 //! 3. [`general`] searches for an order that explains everything.
-//! 4. If there is none, [`certificate`] finds the few operations that prove it, [`classify`] names the
-//!    anomaly, and [`explain`] says it in a sentence.
+//! 4. If there is none, [`certificate`] finds the few operations that prove it (by what is left when others
+//!    are weakened: [`weaken`]), [`classify`] names the anomaly, and [`explain`] says it in a sentence.
 //!
 //! The budget is dealt out by the number of operations of each key, so the answer does not depend on which
 //! key is judged first, or on how many threads there are.
 
+mod buckets;
 mod certificate;
 mod classify;
 mod explain;
@@ -20,6 +22,8 @@ mod general;
 mod lifetimes;
 mod object;
 mod problem;
+mod reduce;
+mod weaken;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,11 +32,10 @@ use std::thread;
 use general::{Answer, Exhausted, Limits};
 pub use object::InputError;
 use object::Object;
-use problem::{Problem, View};
+use problem::Problem;
 use serde_json::Value;
 
 use crate::history::{Event, Operation, PairError, by_key, pair};
-use crate::model::register::Register;
 use crate::verdict::{Anomaly, Budget, Check, CheckResult, Validity};
 
 /// The check that every item is linearizable, under the model `register` or `cas-register`. Its name in
@@ -126,7 +129,7 @@ fn share(budget: &Budget, object: &Object<'_>, objects: &[Object<'_>]) -> Limits
 
 /// Judges one object.
 fn judge(object: &Object<'_>, limits: Limits) -> Finding {
-    let (answer, steps) = solve(object, View::Whole, limits);
+    let (answer, steps) = Problem::whole(object).solve(limits);
     let anomaly = match answer {
         Answer::Not { at } => {
             let certificate = certificate::find(object, at, limits);
@@ -135,12 +138,6 @@ fn judge(object: &Object<'_>, limits: Limits) -> Finding {
         Answer::Linearizable | Answer::Unknown { .. } => None,
     };
     Finding { answer, anomaly, steps }
-}
-
-/// Searches under a view of the history; says also how many steps it took.
-fn solve(object: &Object<'_>, view: View<'_>, limits: Limits) -> (Answer, u64) {
-    let problem = Problem::new(object, view);
-    general::search(&Register, &problem.lifetimes, &problem.jobs, limits)
 }
 
 /// Applies a pure function to every item, on as many threads as there are processors. The results are in the

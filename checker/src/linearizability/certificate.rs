@@ -13,8 +13,8 @@
 
 use super::general::{Answer, Limits};
 use super::object::Object;
-use super::problem::View;
-use super::solve;
+use super::problem::Problem;
+use super::weaken::Weakening;
 
 /// The operations that prove a violation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +30,7 @@ const ATTEMPT_SHARE: u64 = 8;
 
 /// Finds a certificate for an object that is not linearizable, `at` being where the engine gave up.
 pub(crate) fn find(object: &Object<'_>, at: u32, limits: Limits) -> Certificate {
-    let mut search = Minimiser { object, limits, decided: true };
+    let mut search = Minimiser { history: Weakening::new(object), limits, decided: true };
     let end = search.shortest_prefix(at);
     let mut members = search.enough(end);
     search.decided = true;
@@ -40,7 +40,7 @@ pub(crate) fn find(object: &Object<'_>, at: u32, limits: Limits) -> Certificate 
 }
 
 struct Minimiser<'o, 'h> {
-    object: &'o Object<'h>,
+    history: Weakening<'o, 'h>,
     /// What is left of the budget.
     limits: Limits,
     /// Whether every attempt since this was set was decided.
@@ -48,10 +48,10 @@ struct Minimiser<'o, 'h> {
 }
 
 impl Minimiser<'_, '_> {
-    /// Whether there is certainly no order under this view.
-    fn refuted(&mut self, view: View<'_>) -> bool {
+    /// Whether the problem certainly has no solution.
+    fn refuted(&mut self, problem: &Problem) -> bool {
         let attempt = Limits { steps: self.limits.steps / ATTEMPT_SHARE, ..self.limits };
-        let (answer, steps) = solve(self.object, view, attempt);
+        let (answer, steps) = problem.solve(attempt);
         self.limits.steps -= steps.min(self.limits.steps);
         self.decided &= !matches!(answer, Answer::Unknown { .. });
         matches!(answer, Answer::Not { .. })
@@ -59,44 +59,61 @@ impl Minimiser<'_, '_> {
 
     /// Whether these entries alone, everything else weakened, are refuted.
     fn proves(&mut self, members: &[usize]) -> bool {
-        let mut strong = vec![false; self.object.entries.len()];
-        for &member in members {
-            strong[member] = true;
-        }
-        self.refuted(View::Certificate(&strong))
+        let problem = self.history.problem(members);
+        self.refuted(&problem)
     }
 
     /// The first completion after which the history is refuted, from `at` on.
     fn shortest_prefix(&mut self, at: u32) -> u32 {
+        let object = self.history.object;
         let mut ends: Vec<u32> =
-            self.object.entries.iter().filter_map(|entry| entry.ret).filter(|&ret| ret >= at).collect();
+            object.entries.iter().filter_map(|entry| entry.ret).filter(|&ret| ret >= at).collect();
         ends.sort_unstable();
         // The engine looks ahead, so it may give up a little before the prefix is refuted.
         let mut reach = 1;
-        while reach < ends.len() && !self.refuted(View::Prefix(ends[reach - 1])) {
+        while reach < ends.len() && !self.refuted(&Problem::prefix(object, ends[reach - 1])) {
             reach *= 2;
         }
         let (mut low, mut high) = (reach / 2, reach.min(ends.len()));
         while low + 1 < high {
             let middle = low.midpoint(high);
-            if self.refuted(View::Prefix(ends[middle - 1])) { high = middle } else { low = middle }
+            if self.refuted(&Problem::prefix(object, ends[middle - 1])) {
+                high = middle
+            } else {
+                low = middle
+            }
         }
         high.checked_sub(1).map_or(at, |last| ends[last])
     }
 
-    /// Entries that are refuted with everything else weakened: the last of the prefix, or more.
+    /// Entries that are refuted with everything else weakened. Tried first, alternately: the last of the
+    /// prefix, and the last that concern a value of the one that ended it. A violation is mostly between the
+    /// two, however far back the value comes from.
     fn enough(&mut self, end: u32) -> Vec<usize> {
-        let entries = &self.object.entries;
-        let (mut inside, mut after): (Vec<usize>, Vec<usize>) =
+        let entries = &self.history.object.entries;
+        let (mut inside, after): (Vec<usize>, Vec<usize>) =
             (0..entries.len()).partition(|&at| entries[at].ret.is_some_and(|ret| ret <= end));
         inside.sort_by_key(|&at| std::cmp::Reverse(entries[at].ret));
-        inside.append(&mut after);
+        let values = |at: usize| [entries[at].action.saw(), entries[at].action.wrote()];
+        let final_values = inside.first().map_or([None; 2], |&last| values(last));
+        let concerns =
+            |&&at: &&usize| values(at).into_iter().flatten().any(|value| final_values.contains(&Some(value)));
+        let mut related = inside.iter().filter(concerns);
+        let mut listed = vec![false; entries.len()];
+        let mut order = Vec::with_capacity(entries.len());
+        for &recent in inside.iter().chain(&after) {
+            for at in [Some(recent), related.next().copied()].into_iter().flatten() {
+                if !std::mem::replace(&mut listed[at], true) {
+                    order.push(at);
+                }
+            }
+        }
         let mut count = 1;
-        while count < inside.len() && !self.proves(&inside[..count]) {
+        while count < order.len() && !self.proves(&order[..count]) {
             count *= 2;
         }
-        inside.truncate(count);
-        inside
+        order.truncate(count);
+        order
     }
 
     /// Leaves out what can be left out: large chunks first, then one by one.
