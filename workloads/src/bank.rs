@@ -22,7 +22,7 @@ use crate::dynamodb::request::{
     Expressions, PutItem, Query, TransactGetItems, TransactGetOutput, TransactWriteItems,
 };
 use crate::dynamodb::{Answer, Client, Failure, Item, Number, Outcome, Pairs, Text};
-use crate::tables::{self, Patient};
+use crate::tables::{Patient, Table};
 use crate::workload::{Completion, Description, Generator, Invocation, SetUpError, Shape, Workload};
 use transfers::BankGenerator;
 
@@ -65,7 +65,7 @@ const PAGES: usize = 3;
 /// The bank.
 pub(crate) struct Bank {
     seed: u64,
-    table: String,
+    table: Table,
     accounts: Vec<String>,
     transfers: AtomicU64,
 }
@@ -124,7 +124,7 @@ impl Bank {
     pub(crate) fn new(shape: &Shape) -> Self {
         Self {
             seed: shape.seed,
-            table: format!("{}{}", shape.table_prefix, BANK.name),
+            table: Table::new(format!("{}{}", shape.table_prefix, BANK.name), BANK.name, "pk", Some("sk")),
             accounts: (0..shape.keys.clamp(2, MOST_ACCOUNTS)).map(|n| format!("a{n}")).collect(),
             transfers: AtomicU64::new(0),
         }
@@ -134,7 +134,7 @@ impl Bank {
         let values = [(":a", Number(amount))];
         let change = |name, update_expression, condition_expression| Update {
             update: Change {
-                table_name: &self.table,
+                table_name: &self.table.name,
                 key: account(name),
                 update_expression,
                 expressions: Expressions {
@@ -159,11 +159,11 @@ impl Bank {
     /// A token that no other transfer has: within the run by its number, beyond it by the table's name.
     fn token(&self) -> String {
         let number = self.transfers.fetch_add(1, Ordering::Relaxed);
-        format!("growler-{:08x}-{number}", crc32fast::hash(self.table.as_bytes()))
+        format!("growler-{:08x}-{number}", crc32fast::hash(self.table.name.as_bytes()))
     }
 
     async fn total_by_transaction(&self, client: &Client, node: usize) -> Answer<Vec<Item>> {
-        let get = |name| Get { get: Place { table_name: &self.table, key: account(name) } };
+        let get = |name| Get { get: Place { table_name: &self.table.name, key: account(name) } };
         let gets: Vec<_> = self.accounts.iter().map(|name| get(name.as_str())).collect();
         let Answer { outcome, partition } =
             client.send(node, &TransactGetItems { transact_items: &gets }).await;
@@ -176,7 +176,7 @@ impl Bank {
         let (mut items, mut start) = (Vec::new(), None);
         loop {
             let request = Query {
-                table_name: &self.table,
+                table_name: &self.table.name,
                 key_condition_expression: "pk = :pk",
                 expression_attribute_values: Pairs(&[(":pk", Text(PARTITION))]),
                 consistent_read: true,
@@ -203,14 +203,14 @@ impl Bank {
         for name in &self.accounts {
             let balance = Number(INITIAL_BALANCE);
             let request = PutItem {
-                table_name: &self.table,
+                table_name: &self.table.name,
                 item: Balance { pk: Text(PARTITION), sk: Text(name), balance },
                 expressions: Expressions::default(),
                 return_values: None,
             };
             patient.ask(&request).await?;
         }
-        let get = Get { get: Place { table_name: &self.table, key: account(&self.accounts[0]) } };
+        let get = Get { get: Place { table_name: &self.table.name, key: account(&self.accounts[0]) } };
         patient.ask(&TransactGetItems { transact_items: &[get] }).await?;
         while let Some(failure) = self.moved_nothing(client).await {
             patient.give_up_or_wait(client.home(), "TransactWriteItems", failure).await?;
@@ -253,7 +253,7 @@ impl Workload for Bank {
     }
 
     async fn set_up(&mut self, client: &Client) -> Result<(), SetUpError> {
-        tables::create(client, BANK.name, &self.table, "pk", Some("sk")).await?;
+        self.table.create(client).await?;
         self.open(client).await
     }
 
@@ -290,6 +290,6 @@ impl Workload for Bank {
     }
 
     async fn tear_down(&self, client: &Client) -> Result<(), SetUpError> {
-        tables::delete(client, BANK.name, &self.table).await
+        self.table.delete(client).await
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::dynamodb::request::{Expressions, PutItem};
 use crate::dynamodb::{Client, Failure, Outcome, Pairs, Request, Text};
-use crate::tables::{self, Patient};
+use crate::tables::{Patient, Table};
 use crate::workload::SetUpError;
 
 /// The name of the one partition of a server that tells of none.
@@ -21,16 +21,16 @@ const TRIED: usize = 64;
 const NAME: &str = "canary";
 
 /// The canary's table.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Canary {
-    table: String,
+    table: Table,
 }
 
 impl Canary {
     /// The canary whose table's name begins with `table_prefix`.
     #[must_use]
     pub fn new(table_prefix: &str) -> Self {
-        Self { table: format!("{table_prefix}canary") }
+        Self { table: Table::new(format!("{table_prefix}canary"), NAME, "pk", None) }
     }
 
     /// Makes its table.
@@ -38,21 +38,22 @@ impl Canary {
     /// # Errors
     /// When it is refused, or nobody answers in time.
     pub async fn set_up(&self, client: &Client) -> Result<(), SetUpError> {
-        tables::create(client, NAME, &self.table, "pk", None).await
+        self.table.create(client).await
     }
 
     /// One write through `node`, once; `Ok` with the partition that acknowledged it, where the server says.
+    /// No cap refuses it: else a run that used up its cap would take a system for dead that serves.
     ///
     /// # Errors
     /// When it was not acknowledged.
     pub async fn write(&self, client: &Client, node: usize, key: &str) -> Result<Option<String>, Failure> {
         let request = PutItem {
-            table_name: &self.table,
+            table_name: &self.table.name,
             item: Pairs(&[("pk", Text(key))]),
             expressions: Expressions::default(),
             return_values: None,
         };
-        let answer = client.send(node, &request).await;
+        let answer = client.send_uncapped(node, &request).await;
         match answer.outcome {
             Outcome::Ok(_) => Ok(answer.partition),
             Outcome::Fail(failure) | Outcome::Info(failure) => Err(failure),
@@ -91,6 +92,6 @@ impl Canary {
     /// # Errors
     /// When it could not be removed: the message names it.
     pub async fn tear_down(&self, client: &Client) -> Result<(), SetUpError> {
-        tables::delete(client, NAME, &self.table).await
+        self.table.delete(client).await
     }
 }

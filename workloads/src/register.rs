@@ -20,7 +20,7 @@ use crate::dynamodb::request::{
     ALL_OLD, DeleteItem, Expressions, GetItem, GetOutput, PutItem, UpdateItem, WriteOutput,
 };
 use crate::dynamodb::{Answer, Client, Failure, Item, Number, Outcome, Pairs, Text};
-use crate::tables;
+use crate::tables::Table;
 use crate::workload::{Completion, Description, Generator, Invocation, SetUpError, Shape, Workload};
 use choose::RegisterGenerator;
 use old_images::{By, OldImages};
@@ -49,7 +49,7 @@ pub(crate) static CAS_REGISTER: Description = Description {
 pub(crate) struct Registers {
     description: &'static Description,
     shape: Shape,
-    table: String,
+    table: Table,
     images: OldImages,
 }
 
@@ -59,7 +59,12 @@ impl Registers {
     pub(crate) fn new(description: &'static Description, shape: &Shape) -> Self {
         Self {
             description,
-            table: format!("{}{}", shape.table_prefix, description.name),
+            table: Table::new(
+                format!("{}{}", shape.table_prefix, description.name),
+                description.name,
+                "pk",
+                None,
+            ),
             shape: shape.clone(),
             images: OldImages::default(),
         }
@@ -71,7 +76,8 @@ impl Registers {
 
     async fn read(&self, client: &Client, node: usize, key: &str, op: &Invocation) -> Completion {
         let key = Pairs(&[("pk", Text(key))]);
-        let request = GetItem { table_name: &self.table, key, consistent_read: op.consistency.is_none() };
+        let request =
+            GetItem { table_name: &self.table.name, key, consistent_read: op.consistency.is_none() };
         let Answer { outcome, partition } = client.send(node, &request).await;
         match outcome.map(|GetOutput { item }| recorded(item.as_ref())) {
             Outcome::Ok(value) => done(value, None, partition),
@@ -102,7 +108,7 @@ impl Registers {
             return_values_on_condition_check_failure: asked(old.is_some() && self.images.on_failure(by)),
         };
         let return_values = asked(self.images.on_success(by));
-        let table_name = self.table.as_str();
+        let table_name = self.table.name.as_str();
         let pk = Text(key);
         let answer = match by {
             By::Put => {
@@ -181,7 +187,7 @@ impl Workload for Registers {
     }
 
     async fn set_up(&mut self, client: &Client) -> Result<(), SetUpError> {
-        tables::create(client, self.description.name, &self.table, "pk", None).await?;
+        self.table.create(client).await?;
         self.images = self.probe_old_images(client).await?;
         Ok(())
     }
@@ -213,6 +219,6 @@ impl Workload for Registers {
     }
 
     async fn tear_down(&self, client: &Client) -> Result<(), SetUpError> {
-        tables::delete(client, self.description.name, &self.table).await
+        self.table.delete(client).await
     }
 }

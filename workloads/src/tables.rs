@@ -4,6 +4,7 @@
 //! effect twice as once. Requests that find nobody are given up soon; a system that answers, and is not ready
 //! yet, is waited for.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -18,6 +19,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long nobody may be found at an address.
 const UNREACHABLE_AFTER: Duration = Duration::from_secs(2);
+
+/// How long a creation that was not answered may take to have its effect.
+const SETTLES_WITHIN: Duration = Duration::from_secs(1);
 
 /// Between two questions of the same kind.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -124,46 +128,128 @@ fn describe(failure: &Failure) -> String {
     text
 }
 
-/// Makes a table whose key attributes are strings, and waits until every node knows it as active.
+/// A table of a run, whose key attributes are strings.
 ///
-/// # Errors
-/// When it is refused, or nobody answers in time.
-pub(crate) async fn create(
-    client: &Client,
-    workload: &'static str,
-    table_name: &str,
-    hash: &str,
-    range: Option<&str>,
-) -> Result<(), SetUpError> {
-    let parts: Vec<(&str, &str)> =
-        std::iter::once((hash, "HASH")).chain(range.map(|name| (name, "RANGE"))).collect();
-    let key_schema: Vec<_> =
-        parts.iter().map(|&(attribute_name, key_type)| KeySchema { attribute_name, key_type }).collect();
-    let definitions: Vec<_> = parts
-        .iter()
-        .map(|&(attribute_name, _)| AttributeDefinition { attribute_name, attribute_type: "S" })
-        .collect();
-    let request = CreateTable {
-        table_name,
-        key_schema: &key_schema,
-        attribute_definitions: &definitions,
-        billing_mode: "PAY_PER_REQUEST",
-    };
-    let patient = Patient::new(client, workload);
-    let mut node = client.home();
-    loop {
-        // The name carries the run's id: who has it already is an attempt of ours whose answer got lost.
-        match client.send(node, &request).await.outcome.failure() {
-            None => break,
-            Some(failure) if failure.error == "ResourceInUseException" => break,
-            Some(failure) => patient.give_up_or_wait(node, CreateTable::OPERATION, failure.clone()).await?,
+/// It knows whether it may exist: one that was never asked for is not looked for at the end, and one whose
+/// creation was never answered (the user interrupted, or the answer got lost) may still come into being
+/// after the first attempt to remove it.
+#[derive(Debug)]
+pub(crate) struct Table {
+    pub(crate) name: String,
+    /// Who needs it, in messages.
+    owner: &'static str,
+    hash: &'static str,
+    range: Option<&'static str>,
+    trace: Mutex<Trace>,
+}
+
+/// What a table's creation has left on the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trace {
+    Nothing,
+    /// It was asked for, and that was not answered.
+    Perhaps,
+    Made,
+}
+
+impl Table {
+    pub(crate) fn new(
+        name: String,
+        owner: &'static str,
+        hash: &'static str,
+        range: Option<&'static str>,
+    ) -> Self {
+        Self { name, owner, hash, range, trace: Mutex::new(Trace::Nothing) }
+    }
+
+    fn trace(&self) -> Trace {
+        *self.trace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn leave(&self, trace: Trace) {
+        *self.trace.lock().unwrap_or_else(PoisonError::into_inner) = trace;
+    }
+
+    /// Makes it, and waits until every node knows it as active.
+    ///
+    /// # Errors
+    /// When it is refused, or nobody answers in time.
+    pub(crate) async fn create(&self, client: &Client) -> Result<(), SetUpError> {
+        let patient = Patient::new(client, self.owner);
+        let mut node = client.home();
+        while let Some(failure) = self.ask_for(client, node).await {
+            patient.give_up_or_wait(node, CreateTable::OPERATION, failure).await?;
+            node += 1;
         }
-        node += 1;
+        for node in 0..client.nodes() {
+            wait_until_active(&patient, node, &self.name).await?;
+        }
+        Ok(())
     }
-    for node in 0..client.nodes() {
-        wait_until_active(&patient, node, table_name).await?;
+
+    /// Asks one node for it, once: why it is not there, if it is not.
+    async fn ask_for(&self, client: &Client, node: usize) -> Option<Failure> {
+        let parts: Vec<(&str, &str)> =
+            std::iter::once((self.hash, "HASH")).chain(self.range.map(|name| (name, "RANGE"))).collect();
+        let key_schema: Vec<_> =
+            parts.iter().map(|&(attribute_name, key_type)| KeySchema { attribute_name, key_type }).collect();
+        let definitions: Vec<_> = parts
+            .iter()
+            .map(|&(attribute_name, _)| AttributeDefinition { attribute_name, attribute_type: "S" })
+            .collect();
+        let request = CreateTable {
+            table_name: &self.name,
+            key_schema: &key_schema,
+            attribute_definitions: &definitions,
+            billing_mode: "PAY_PER_REQUEST",
+        };
+        let before = self.trace();
+        // Before it is sent: an interruption drops this future in the middle.
+        self.leave(Trace::Perhaps);
+        let failure = match client.send(node, &request).await.outcome {
+            Outcome::Ok(_) => None,
+            // The name carries the run's id: who has it already is an attempt of ours whose answer got lost.
+            Outcome::Fail(failure) if failure.error == "ResourceInUseException" => None,
+            Outcome::Fail(failure) => {
+                self.leave(before);
+                return Some(failure);
+            }
+            Outcome::Info(failure) => return Some(failure),
+        };
+        self.leave(Trace::Made);
+        failure
     }
-    Ok(())
+
+    /// Removes it. One that is not there is removed.
+    ///
+    /// # Errors
+    /// When no node could be brought to remove it: the message names it.
+    pub(crate) async fn delete(&self, client: &Client) -> Result<(), SetUpError> {
+        if self.trace() == Trace::Nothing {
+            return Ok(());
+        }
+        let patient = Patient::new(client, self.owner);
+        let mut node = client.home();
+        while let Err(failure) = self.ask_away(client, node).await {
+            let late = self.trace() == Trace::Perhaps && patient.began.elapsed() < SETTLES_WITHIN;
+            if failure.error == "ResourceNotFoundException" && !late {
+                break;
+            }
+            let message = format!("{} (table {})", failure.message, self.name);
+            patient.give_up_or_wait(node, DeleteTable::OPERATION, Failure { message, ..failure }).await?;
+            node += 1;
+        }
+        self.leave(Trace::Nothing);
+        Ok(())
+    }
+
+    /// Asks one node to remove it, once.
+    async fn ask_away(&self, client: &Client, node: usize) -> Result<(), Failure> {
+        match client.send(node, &DeleteTable { table_name: &self.name }).await.outcome {
+            Outcome::Ok(_) => Ok(()),
+            Outcome::Fail(failure) | Outcome::Info(failure) => Err(failure),
+        }
+    }
 }
 
 async fn wait_until_active(patient: &Patient<'_>, node: usize, table_name: &str) -> Result<(), SetUpError> {
@@ -179,30 +265,5 @@ async fn wait_until_active(patient: &Patient<'_>, node: usize, table_name: &str)
             Outcome::Fail(failure) | Outcome::Info(failure) => failure,
         };
         patient.give_up_or_wait(node, DescribeTable::OPERATION, waiting).await?;
-    }
-}
-
-/// Removes a table. One that is not there is removed.
-///
-/// # Errors
-/// When no node could be brought to remove it: the message names it.
-pub(crate) async fn delete(
-    client: &Client,
-    workload: &'static str,
-    table_name: &str,
-) -> Result<(), SetUpError> {
-    let patient = Patient::new(client, workload);
-    let mut node = client.home();
-    loop {
-        let failure = match client.send(node, &DeleteTable { table_name }).await.outcome {
-            Outcome::Ok(_) => return Ok(()),
-            Outcome::Fail(failure) | Outcome::Info(failure) => failure,
-        };
-        if failure.error == "ResourceNotFoundException" {
-            return Ok(());
-        }
-        let message = format!("{} (table {table_name})", failure.message);
-        patient.give_up_or_wait(node, DeleteTable::OPERATION, Failure { message, ..failure }).await?;
-        node += 1;
     }
 }

@@ -134,16 +134,24 @@ async fn behind_a_proxy_the_host_stays_the_real_one_and_is_signed() {
 
 /// A server certificate for `name`, and the root file that vouches for it.
 fn certificate(name: &str, folder: &Path) -> (Arc<rustls::ServerConfig>, std::path::PathBuf) {
-    let made = rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap();
+    self_signed(rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap(), folder)
+}
+
+fn self_signed(
+    params: rcgen::CertificateParams,
+    folder: &Path,
+) -> (Arc<rustls::ServerConfig>, std::path::PathBuf) {
+    let signing_key = rcgen::KeyPair::generate().unwrap();
+    let cert = params.self_signed(&signing_key).unwrap();
     let root = folder.join("root.pem");
-    std::fs::write(&root, made.cert.pem()).unwrap();
-    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    std::fs::write(&root, cert.pem()).unwrap();
+    let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], key)
+        .with_single_cert(vec![cert.der().clone()], key)
         .unwrap();
     (Arc::new(config), root)
 }
@@ -184,6 +192,46 @@ async fn https_needs_no_proxy_and_trusts_no_stranger() {
         panic!("a stranger was believed")
     };
     assert_eq!(failure.error, "not-connected");
+}
+
+/// As `openssl req -x509` makes them: valid for the name, and an authority as well.
+fn own_authority(name: &str) -> rcgen::CertificateParams {
+    let mut params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    params
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_its_own_authority_is_believed_where_it_was_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let (config, root) = self_signed(own_authority("db.example"), folder.path());
+    let server = Server::start_tls(config, |_| Reply::json(200, &json!({}))).await;
+    let at =
+        |url, root| factory(vec![endpoint(url, Some(server.address))], DEADLINE, root).client(0).unwrap();
+    assert_eq!(put(&at("https://db.example:8443", Some(root.clone())), "k").await, Outcome::Ok(()));
+
+    let Outcome::Fail(failure) = put(&at("https://other.example:8443", Some(root)), "k").await else {
+        panic!("it was believed under another name")
+    };
+    assert_eq!(failure.error, "not-connected", "{failure:?}");
+    let Outcome::Fail(failure) = put(&at("https://db.example:8443", None), "k").await else {
+        panic!("it was believed without being named")
+    };
+    assert!(failure.error == "not-connected" && failure.message.contains("--cacert"), "{failure:?}");
+}
+
+#[tokio::test]
+async fn a_named_certificate_that_is_its_own_authority_expires_like_any_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut params = own_authority("127.0.0.1");
+    params.not_before = rcgen::date_time_ymd(2001, 1, 1);
+    params.not_after = rcgen::date_time_ymd(2002, 1, 1);
+    let (config, root) = self_signed(params, folder.path());
+    let server = Server::start_tls(config, |_| Reply::json(200, &json!({}))).await;
+    let url = format!("https://{}", server.address);
+    let client = factory(vec![endpoint(&url, None)], DEADLINE, Some(root)).client(0).unwrap();
+    let Outcome::Fail(failure) = put(&client, "k").await else { panic!("an expired one was believed") };
+    assert!(failure.message.contains("xpired"), "{failure:?}");
 }
 
 #[test]

@@ -4,7 +4,8 @@
 //! operation that would exceed a cap is refused before it is sent, and from then on [`Caps::reached`] says
 //! so, so that the driver can end the load. Units are growler's own estimate from what it sends (1 KB of
 //! write, 4 KB of strong read, twice that in transactions), always rounded up: no server is trusted to count.
-//! Table creation and removal are never refused: what was made must be removable.
+//! Table creation and removal are never refused: what was made must be removable. Nor are the canary's few
+//! writes, which show whether the system serves.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -132,6 +132,15 @@ impl Client {
 
     /// Sends `request` to the node with this index (it wraps around), once, and sorts what comes back.
     pub async fn send<R: Request>(&self, node: usize, request: &R) -> Answer<R::Output> {
+        self.transmit(node, request, Some(&*self.shared.caps)).await
+    }
+
+    /// As [`Client::send`], beyond the caps.
+    pub(crate) async fn send_uncapped<R: Request>(&self, node: usize, request: &R) -> Answer<R::Output> {
+        self.transmit(node, request, None).await
+    }
+
+    async fn transmit<R: Request>(&self, node: usize, request: &R, caps: Option<&Caps>) -> Answer<R::Output> {
         let failed = |seen, failure, partition| Answer {
             outcome: Outcome::failed(seen, R::KIND.only_reads(), failure),
             partition,
@@ -140,8 +149,9 @@ impl Client {
             Ok(body) => Bytes::from(body),
             Err(e) => return failed(Seen::Unsendable, Failure::new("", e.to_string()), None),
         };
-        if let Some(cost) = R::KIND.cost(body.len())
-            && let Err(reached) = self.shared.caps.take(cost)
+        if let Some(caps) = caps
+            && let Some(cost) = R::KIND.cost(body.len())
+            && let Err(reached) = caps.take(cost)
         {
             return failed(Seen::CapReached, Failure::new("", reached.to_string()), None);
         }

@@ -1,8 +1,11 @@
 //! TLS by rustls with ring: the system's roots, and one more where the user names it.
 //!
-//! The configuration is built once for a run, because reading the system's roots costs milliseconds. It
-//! never weakens verification: [`NamedVerifier`] changes which name a certificate is held to, and only for
-//! an endpoint that is a bare address behind a proxy of our own.
+//! The configuration is built once for a run, because reading the system's roots costs milliseconds.
+//! [`Judge`] differs from rustls's own verifier in two things, and weakens neither. For an endpoint that is a
+//! bare address behind a proxy of our own, it holds the certificate to the real address. And it accepts a
+//! server that shows the very certificate that the user named with `--cacert`, although that one may also
+//! sign others: `openssl req -x509` makes such certificates, every other client takes them, and webpki
+//! refuses them as *CA used as end entity*.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,7 +14,10 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::server::ParsedCertificate;
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
+};
 use rustls_platform_verifier::Verifier;
 
 use super::endpoint::ClientError;
@@ -20,13 +26,13 @@ use super::endpoint::ClientError;
 #[derive(Debug, Clone)]
 pub(super) struct Tls {
     provider: Arc<CryptoProvider>,
-    verifier: Option<Arc<Verifier>>,
+    judge: Option<Judge>,
 }
 
 impl Tls {
     /// For plain http alone.
     pub(super) fn none() -> Self {
-        Self { provider: Arc::new(rustls::crypto::ring::default_provider()), verifier: None }
+        Self { provider: Arc::new(rustls::crypto::ring::default_provider()), judge: None }
     }
 
     /// With the system's roots, and those in `cacert`.
@@ -36,9 +42,9 @@ impl Tls {
             Some(path) => read_roots(path)?,
             None => Vec::new(),
         };
-        let verifier = Verifier::new_with_extra_roots(roots, provider.clone())
+        let inner = Verifier::new_with_extra_roots(roots.clone(), provider.clone())
             .map_err(|e| ClientError::Tls(e.to_string()))?;
-        Ok(Self { provider, verifier: Some(Arc::new(verifier)) })
+        Ok(Self { provider, judge: Some(Judge { inner: Arc::new(inner), roots: roots.into(), name: None }) })
     }
 
     /// The configuration for one endpoint.
@@ -49,14 +55,11 @@ impl Tls {
         let builder = ClientConfig::builder_with_provider(self.provider.clone())
             .with_safe_default_protocol_versions()
             .map_err(|e| ClientError::Tls(e.to_string()))?;
-        let Some(verifier) = &self.verifier else {
+        let Some(judge) = &self.judge else {
             return Ok(builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth());
         };
-        let verifier: Arc<dyn ServerCertVerifier> = match certified {
-            None => verifier.clone(),
-            Some(name) => Arc::new(NamedVerifier { inner: verifier.clone(), name: name.clone() }),
-        };
-        Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
+        let judge = Judge { name: certified.cloned(), ..judge.clone() };
+        Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(judge)).with_no_client_auth())
     }
 }
 
@@ -72,23 +75,36 @@ fn read_roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, ClientError> 
     Ok(roots)
 }
 
-/// Holds a certificate to the endpoint's real name, whatever address the connection went to.
-#[derive(Debug)]
-pub(super) struct NamedVerifier {
+/// Decides whether a server is who it should be.
+#[derive(Debug, Clone)]
+struct Judge {
     inner: Arc<Verifier>,
-    name: ServerName<'static>,
+    /// What the user named with `--cacert`.
+    roots: Arc<[CertificateDer<'static>]>,
+    /// The endpoint's real name, where the connection goes by another one.
+    name: Option<ServerName<'static>>,
 }
 
-impl ServerCertVerifier for NamedVerifier {
+impl ServerCertVerifier for Judge {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
-        _connected_to: &ServerName<'_>,
+        connected_to: &ServerName<'_>,
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        self.inner.verify_server_cert(end_entity, intermediates, &self.name, ocsp_response, now)
+        let name = self.name.as_ref().unwrap_or(connected_to);
+        match self.inner.verify_server_cert(end_entity, intermediates, name, ocsp_response, now) {
+            // webpki looks at this after the certificate's dates, and before its name.
+            Err(e) if is_authority(&e) && self.roots.contains(end_entity) => {
+                let certificate = ParsedCertificate::try_from(end_entity)?;
+                rustls::client::verify_server_name(&certificate, name)?;
+                Ok(ServerCertVerified::assertion())
+            }
+            Err(e) if is_authority(&e) => Err(Error::General(AUTHORITY.to_owned())),
+            judged => judged,
+        }
     }
 
     fn verify_tls12_signature(
@@ -112,4 +128,14 @@ impl ServerCertVerifier for NamedVerifier {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.inner.supported_verify_schemes()
     }
+}
+
+/// What to do about a certificate that is an authority's own.
+const AUTHORITY: &str = "the server's certificate is an authority's own (CA:TRUE), and not one that was named \
+                         as trusted; name it with --cacert";
+
+/// True when a certificate was refused because it may also sign others.
+fn is_authority(error: &Error) -> bool {
+    let Error::InvalidCertificate(CertificateError::Other(OtherError(cause))) = error else { return false };
+    cause.downcast_ref() == Some(&webpki::Error::CaUsedAsEndEntity)
 }

@@ -92,7 +92,7 @@ impl Registers {
 
     async fn put_plainly(&self, client: &Client) -> Result<(), SetUpError> {
         let put = PutItem {
-            table_name: &self.table,
+            table_name: &self.table.name,
             item: Register { pk: Text(KEY), v: Number(HELD) },
             expressions: Expressions::default(),
             return_values: None,
