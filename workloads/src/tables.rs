@@ -23,6 +23,9 @@ const UNREACHABLE_AFTER: Duration = Duration::from_secs(2);
 /// How long a creation that was not answered may take to have its effect.
 const SETTLES_WITHIN: Duration = Duration::from_secs(1);
 
+/// How long a system that takes requests may leave them unanswered.
+const SILENT_FOR: Duration = Duration::from_secs(10);
+
 /// Between two questions of the same kind.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -72,7 +75,9 @@ impl<'a> Patient<'a> {
             return Err(SetUpError::Unsupported { endpoint, workload: self.workload, reason });
         }
         let patience = match kind_of(&failure) {
+            Obstacle::Stranger => Duration::ZERO,
             Obstacle::Nobody => UNREACHABLE_AFTER,
+            Obstacle::Silence => SILENT_FOR,
             Obstacle::NotYet => PATIENCE,
             Obstacle::Refusal => return Err(SetUpError::Refused { endpoint, operation, reason }),
         };
@@ -86,16 +91,28 @@ impl<'a> Patient<'a> {
 
 /// What is in the way of a request.
 enum Obstacle {
+    /// Somebody else answers there.
+    Stranger,
+    /// Nobody is there, or nobody who speaks the protocol.
     Nobody,
+    /// Requests are taken, and not answered.
+    Silence,
+    /// The system is there and not ready.
     NotYet,
+    /// It will never do this.
     Refusal,
 }
 
 fn kind_of(failure: &Failure) -> Obstacle {
-    let nobody = [Seen::Refused, Seen::NotConnected, Seen::ConnectTimeout];
-    let later = [
+    let nobody = [
+        Seen::Refused,
+        Seen::NotConnected,
+        Seen::ConnectTimeout,
+        Seen::ClosedBefore,
         Seen::ConnectionLost,
-        Seen::Timeout,
+        Seen::Garbage,
+    ];
+    let later = [
         Seen::Truncated,
         Seen::Checksum,
         Seen::Service("ResourceInUseException"),
@@ -107,7 +124,11 @@ fn kind_of(failure: &Failure) -> Obstacle {
         Seen::Service("TransactionConflictException"),
     ];
     let is = |seen: &Seen| seen.row().error == failure.error;
-    if nobody.iter().any(is) {
+    if is(&Seen::Untrusted) {
+        Obstacle::Stranger
+    } else if is(&Seen::Timeout) {
+        Obstacle::Silence
+    } else if nobody.iter().any(is) {
         Obstacle::Nobody
     } else if later.iter().any(is) || failure.error.starts_with("http-5") {
         Obstacle::NotYet

@@ -3,12 +3,17 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use growler_nemesis::cluster::{CLIENTS, Cluster, Network, NodeName};
 use growler_nemesis::{Link, ProxyNetwork};
 use growler_results::test_file::SystemUnderTest;
 use growler_workloads::dynamodb::Endpoint;
+use tokio::net::TcpStream;
+
+/// How long an endpoint may take to accept a connection.
+const CONNECTS_WITHIN: Duration = Duration::from_secs(2);
 
 /// Which endpoints, and whether faults need proxies before them.
 #[derive(Debug)]
@@ -36,11 +41,7 @@ impl Endpoints {
             true => {
                 let mut links = Vec::new();
                 for (node, url) in nodes.iter().zip(&options.urls) {
-                    links.push(Link {
-                        from: CLIENTS.to_owned(),
-                        to: node.clone(),
-                        target: resolve(url).await?,
-                    });
+                    links.push(Link { from: CLIENTS.to_owned(), to: node.clone(), target: find(url).await? });
                 }
                 Some(Arc::new(ProxyNetwork::bind(links).await?))
             }
@@ -91,15 +92,24 @@ impl Cluster for EndpointCluster {
     }
 }
 
-/// The address behind an endpoint's URL.
-async fn resolve(url: &str) -> anyhow::Result<SocketAddr> {
+/// The address behind an endpoint's URL: the first that takes a connection. A name may have several, and not
+/// all of them are listened to (`localhost`, where the server knows only one of IPv4 and IPv6).
+async fn find(url: &str) -> anyhow::Result<SocketAddr> {
     let parsed = reqwest::Url::parse(url).with_context(|| format!("`{url}` is not a URL"))?;
     let host = parsed.host_str().with_context(|| format!("`{url}` names no host"))?;
     let port = parsed.port_or_known_default().with_context(|| format!("`{url}` names no port"))?;
-    let mut addresses = tokio::net::lookup_host((host.trim_matches(['[', ']']), port))
+    let addresses = tokio::net::lookup_host((host.trim_matches(['[', ']']), port))
         .await
-        .with_context(|| format!("`{host}` cannot be found"))?;
-    addresses.next().ok_or_else(|| anyhow!("`{host}` has no address"))
+        .with_context(|| format!("cannot reach {url}: the name `{host}` cannot be found"))?;
+    let mut why = anyhow!("the name `{host}` has no address");
+    for address in addresses {
+        match tokio::time::timeout(CONNECTS_WITHIN, TcpStream::connect(address)).await {
+            Ok(Ok(_)) => return Ok(address),
+            Ok(Err(e)) => why = anyhow!("{address}: {e}"),
+            Err(_) => why = anyhow!("{address}: no connection within {CONNECTS_WITHIN:?}"),
+        }
+    }
+    Err(why.context(format!("cannot reach {url}")))
 }
 
 /// True for an endpoint on this machine: an address of the loopback range, or `localhost`.

@@ -30,7 +30,9 @@ pub enum Seen {
     Refused,
     /// No connection within the connection's deadline, TLS included.
     ConnectTimeout,
-    /// No connection for another reason: name resolution, an unreachable network, a bad certificate.
+    /// No connection, because the server's certificate does not prove who it is.
+    Untrusted,
+    /// No connection for another reason: name resolution, an unreachable network.
     NotConnected,
     /// The connection was closed before a byte of the request was written.
     ClosedBefore,
@@ -88,6 +90,7 @@ pub const TABLE: &[Row] = &[
     row(Seen::Unsendable, Class::Fail, "unsendable"),
     row(Seen::Refused, Class::Fail, "connection-refused"),
     row(Seen::ConnectTimeout, Class::Fail, "connect-timeout"),
+    row(Seen::Untrusted, Class::Fail, "untrusted-certificate"),
     row(Seen::NotConnected, Class::Fail, "not-connected"),
     row(Seen::ClosedBefore, Class::Fail, "connection-closed"),
     // Sent, and no answer that can be trusted.

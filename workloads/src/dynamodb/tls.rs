@@ -10,6 +10,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
@@ -42,9 +43,8 @@ impl Tls {
             Some(path) => read_roots(path)?,
             None => Vec::new(),
         };
-        let inner = Verifier::new_with_extra_roots(roots.clone(), provider.clone())
-            .map_err(|e| ClientError::Tls(e.to_string()))?;
-        Ok(Self { provider, judge: Some(Judge { inner: Arc::new(inner), roots: roots.into(), name: None }) })
+        let judge = Judge::new(roots, &provider).map_err(|e| ClientError::Tls(e.to_string()))?;
+        Ok(Self { provider, judge: Some(judge) })
     }
 
     /// The configuration for one endpoint.
@@ -78,11 +78,30 @@ fn read_roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, ClientError> 
 /// Decides whether a server is who it should be.
 #[derive(Debug, Clone)]
 struct Judge {
-    inner: Arc<Verifier>,
-    /// What the user named with `--cacert`.
+    /// The system's roots, and those that the user named.
+    all: Arc<Verifier>,
+    /// Those that the user named with `--cacert`, alone.
+    named: Option<Arc<WebPkiServerVerifier>>,
     roots: Arc<[CertificateDer<'static>]>,
     /// The endpoint's real name, where the connection goes by another one.
     name: Option<ServerName<'static>>,
+}
+
+impl Judge {
+    fn new(roots: Vec<CertificateDer<'static>>, provider: &Arc<CryptoProvider>) -> Result<Self, Error> {
+        let all = Verifier::new_with_extra_roots(roots.clone(), provider.clone())?;
+        let mut store = RootCertStore::empty();
+        store.add_parsable_certificates(roots.iter().cloned());
+        let named = match store.is_empty() {
+            true => None,
+            false => {
+                let built =
+                    WebPkiServerVerifier::builder_with_provider(store.into(), provider.clone()).build();
+                Some(built.map_err(|e| Error::Other(OtherError(Arc::new(e))))?)
+            }
+        };
+        Ok(Self { all: Arc::new(all), named, roots: roots.into(), name: None })
+    }
 }
 
 impl ServerCertVerifier for Judge {
@@ -95,14 +114,15 @@ impl ServerCertVerifier for Judge {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let name = self.name.as_ref().unwrap_or(connected_to);
-        match self.inner.verify_server_cert(end_entity, intermediates, name, ocsp_response, now) {
-            // webpki looks at this after the certificate's dates, and before its name.
-            Err(e) if is_authority(&e) && self.roots.contains(end_entity) => {
-                let certificate = ParsedCertificate::try_from(end_entity)?;
-                rustls::client::verify_server_name(&certificate, name)?;
+        let Some(named) = self.named.as_ref().filter(|_| self.roots.contains(end_entity)) else {
+            return self.all.verify_server_cert(end_entity, intermediates, name, ocsp_response, now);
+        };
+        match named.verify_server_cert(end_entity, intermediates, name, ocsp_response, now) {
+            // webpki asks this after the certificate's dates and before its name.
+            Err(e) if is_authority(&e) => {
+                rustls::client::verify_server_name(&ParsedCertificate::try_from(end_entity)?, name)?;
                 Ok(ServerCertVerified::assertion())
             }
-            Err(e) if is_authority(&e) => Err(Error::General(AUTHORITY.to_owned())),
             judged => judged,
         }
     }
@@ -113,7 +133,7 @@ impl ServerCertVerifier for Judge {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.inner.verify_tls12_signature(message, cert, dss)
+        self.all.verify_tls12_signature(message, cert, dss)
     }
 
     fn verify_tls13_signature(
@@ -122,17 +142,24 @@ impl ServerCertVerifier for Judge {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.inner.verify_tls13_signature(message, cert, dss)
+        self.all.verify_tls13_signature(message, cert, dss)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.inner.supported_verify_schemes()
+        self.all.supported_verify_schemes()
     }
 }
 
-/// What to do about a certificate that is an authority's own.
-const AUTHORITY: &str = "the server's certificate is an authority's own (CA:TRUE), and not one that was named \
-                         as trusted; name it with --cacert";
+/// Why a server's certificate was refused, where that is what `error` is, and what to do about it.
+pub(super) fn refused_certificate(error: &Error) -> Option<String> {
+    let Error::InvalidCertificate(reason) = error else { return None };
+    let advice = match reason {
+        _ if is_authority(error) => " (it is an authority's own): name that very certificate with --cacert",
+        CertificateError::UnknownIssuer => ": name its issuer's certificate with --cacert",
+        _ => "",
+    };
+    Some(format!("{error}{advice}"))
+}
 
 /// True when a certificate was refused because it may also sign others.
 fn is_authority(error: &Error) -> bool {

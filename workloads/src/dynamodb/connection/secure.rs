@@ -17,6 +17,7 @@ use reqwest::Url;
 
 use super::{causes, innermost, not_connected};
 use crate::dynamodb::outcome::Seen;
+use crate::dynamodb::tls::refused_certificate;
 
 #[derive(Debug)]
 pub(in crate::dynamodb) struct Secure {
@@ -52,7 +53,7 @@ impl Secure {
         body: Bytes,
     ) -> Result<Response<Bytes>, (Seen, String)> {
         let request = self.http.post(self.url.clone()).headers(headers).body(body);
-        let mut response = request.send().await.map_err(|e| (interrupted(&e), innermost(&e)))?;
+        let mut response = request.send().await.map_err(|e| interrupted(&e))?;
         let mut complete = Response::new(Bytes::new());
         *complete.status_mut() = response.status();
         *complete.headers_mut() = std::mem::take(response.headers_mut());
@@ -61,15 +62,25 @@ impl Secure {
     }
 }
 
-/// What it means that a request ended before a response began.
-fn interrupted(error: &reqwest::Error) -> Seen {
-    if error.is_builder() {
+/// What it means that a request ended before a response began, and why it did.
+fn interrupted(error: &reqwest::Error) -> (Seen, String) {
+    let io = || causes(error).find_map(|cause| cause.downcast_ref::<io::Error>());
+    let tls = || causes(error).find_map(wrapped_in_io);
+    let seen = if error.is_builder() {
         Seen::Unsendable
     } else if !error.is_connect() {
         Seen::ConnectionLost
     } else if error.is_timeout() {
         Seen::ConnectTimeout
+    } else if let Some(reason) = tls().and_then(refused_certificate) {
+        return (Seen::Untrusted, reason);
     } else {
-        not_connected(causes(error).find_map(|cause| cause.downcast_ref::<io::Error>()))
-    }
+        not_connected(io())
+    };
+    (seen, innermost(error))
+}
+
+/// What TLS said. An `io::Error` is no cause's source but its box, and there may be several around one another.
+fn wrapped_in_io<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
+    cause.downcast_ref().or_else(|| wrapped_in_io(cause.downcast_ref::<io::Error>()?.get_ref()?))
 }
