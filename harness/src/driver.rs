@@ -29,6 +29,7 @@ mod verdict;
 pub use clock::RunClock;
 pub(crate) use interrupt::Interrupt;
 pub use load::{Counters, Load, Mode};
+pub(crate) use prepare::check_anomalies;
 pub(crate) use seeds::any_seed;
 pub(crate) use verdict::Finished;
 

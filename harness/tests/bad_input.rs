@@ -35,6 +35,7 @@ fn mistakes_on_the_command_line_are_usage_errors_that_name_what_there_is() {
         (&["test", "--promise", "nonsense"], &["nonsense", "linearizable"]),
         (&["test", "--allow", "nonsense"], &["nonsense", "list anomalies"]),
         (&["test", "--time", "3s"], &["--time"]),
+        (&["test", "--time", "20s", "--set", "election-timeout-ms=5000"], &["--time"]),
         (&["test", "--time", "soon"], &["30s"]),
         (&["test", "--concurrency", "0"], &["--concurrency 0"]),
         (&["test", "--workload", "bank"], &["bank", "TransactWriteItems", "--endpoint"]),
@@ -42,6 +43,7 @@ fn mistakes_on_the_command_line_are_usage_errors_that_name_what_there_is() {
         (&["test", "--endpoint", "127.0.0.1:8000"], &["http://"]),
         (&["test", "--nonsense"], &["--nonsense"]),
         (&["check", "/no/such/history"], &["/no/such/history"]),
+        (&["check", "/no/such/history", "--allow", "nonsense"], &["nonsense", "list anomalies"]),
         (&["report", "/no/such/run"], &["/no/such/run"]),
         (&["list", "nonsense"], &["workloads"]),
     ];

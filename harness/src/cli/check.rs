@@ -9,6 +9,7 @@ use growler_results::history::read_history;
 use growler_results::test_file::TestFile;
 use growler_results::verdict::{Expectations, Judgement, OpCounts, Results, Verdict};
 
+use crate::driver::check_anomalies;
 use crate::error::{CommandError, Sort};
 
 /// Options of `growler check`.
@@ -43,6 +44,7 @@ pub(crate) struct CheckCommand {
 
 impl CheckCommand {
     pub(crate) fn run(self) -> Result<Verdict, CommandError> {
+        check_anomalies(&self.allow, &self.expect).usage()?;
         let history = read_history(&self.history).usage()?;
         for warning in &history.warnings {
             eprintln!("growler: warning: {warning}");

@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 use super::clock::{RunClock, nanoseconds};
 use super::interrupt::Interrupt;
 use super::load::{Load, Mode};
-use super::prepare::{ELECTION_TIMEOUT, Prepared};
+use super::prepare::Prepared;
 use super::progress::Progress;
 use super::recovery::Probes;
 use super::verdict::{self, Finished};
@@ -378,7 +378,7 @@ pub(crate) fn plan(prepared: &Prepared, nodes: &[String], main_start_ns: u64) ->
         kinds: prepared.faults.clone(),
         nodes: nodes.to_vec(),
         window: [main_start_ns, main_start_ns + main],
-        min_window_ns: nanoseconds(ELECTION_TIMEOUT * 3),
+        min_window_ns: nanoseconds(prepared.least_fault_window()),
         cover: 0.4,
         can: Capabilities { roles: bundled, peer_links: bundled },
     })

@@ -12,8 +12,8 @@ use crate::cli::TestOptions;
 use crate::cluster::is_loopback;
 use crate::error::{CommandError, Sort};
 
-/// A fault's window lasts at least three of these (contract, section 1).
-pub(crate) const ELECTION_TIMEOUT: Duration = Duration::from_millis(500);
+/// The election timeout of the bundled store, and what endpoints are taken to have.
+const ELECTION_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Options that fit together.
 #[derive(Debug, Clone)]
@@ -29,6 +29,12 @@ pub(crate) struct Prepared {
 }
 
 impl Prepared {
+    /// The least time for which a fault is in force: three election timeouts (contract, section 1).
+    pub(crate) fn least_fault_window(&self) -> Duration {
+        let set = self.settings.get("election-timeout-ms").and_then(|ms| ms.parse().ok());
+        set.map_or(ELECTION_TIMEOUT, Duration::from_millis) * 3
+    }
+
     /// The name of the test: the first level of the folder of runs.
     pub(crate) fn test_name(&self) -> String {
         let system = if self.options.endpoint.is_empty() { self.options.store.as_str() } else { "endpoint" };
@@ -58,7 +64,7 @@ pub(crate) fn prepare(options: &TestOptions) -> Result<Prepared, CommandError> {
     let workload = find_workload(options).usage()?;
     let faults = find_faults(options).usage()?;
     let settings = find_settings(options).usage()?;
-    check_names(options).usage()?;
+    check_anomalies(&options.allow, &options.expect).usage()?;
     let promise = find_promise(options, workload, &settings).usage()?;
     let seed = options.seed.unwrap_or_else(any_seed);
     let warm_up = (options.time / 10).min(Duration::from_secs(2));
@@ -187,9 +193,10 @@ fn find_settings(options: &TestOptions) -> anyhow::Result<BTreeMap<String, Strin
     Ok(settings)
 }
 
-fn check_names(options: &TestOptions) -> anyhow::Result<()> {
+/// `--allow` and `--expect` name anomalies that exist.
+pub(crate) fn check_anomalies(allow: &[String], expect: &[String]) -> anyhow::Result<()> {
     let known = growler_checker::anomaly::catalogue();
-    for (option, names) in [("--allow", &options.allow), ("--expect", &options.expect)] {
+    for (option, names) in [("--allow", allow), ("--expect", expect)] {
         if let Some(unknown) = names.iter().find(|n| !known.iter().any(|a| a.name == n.as_str())) {
             bail!("{option} {unknown}: there is no such anomaly; see `growler list anomalies`");
         }

@@ -1,0 +1,129 @@
+//! The main job through the real binary: three processes, every kind of fault, a verdict that can be had again
+//! from what was kept, and planted bugs that are found.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde_json::Value;
+use support::{code, json, latest, run, stderr, stdout};
+
+/// A test run in a folder of its own: exit code, verdict, and the run's folder.
+fn test(out: &Path, arguments: &[&str]) -> (i32, Value, std::path::PathBuf) {
+    let mut all = vec!["test", "--json", "--out", out.to_str().unwrap()];
+    all.extend(arguments);
+    let output = run(&all);
+    let verdict = serde_json::from_str(&stdout(&output)).unwrap_or_else(|e| {
+        panic!("standard output is not JSON ({e}): {}{}", stdout(&output), stderr(&output))
+    });
+    (code(output.status), verdict, latest(out))
+}
+
+#[test]
+fn the_main_job_passes_with_evidence_of_every_fault_and_can_be_judged_again() {
+    let out = tempfile::tempdir().unwrap();
+    let (exit, verdict, folder) = test(out.path(), &["--seed", "1", "--time", "10s"]);
+    assert_eq!(exit, 0, "{verdict:#}");
+    assert_eq!(verdict["verdict"], "pass");
+    assert_eq!(verdict["valid"], true);
+    assert_eq!(verdict["seed"], 1);
+    let plan = json(&folder.join("plan.json"));
+    let installed: BTreeSet<_> = plan["faults"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|f| f["outcome"] == "installed" && !f["evidence"].is_null())
+        .map(|f| f["fault"].as_str().unwrap())
+        .collect();
+    assert_eq!(installed, BTreeSet::from(["clock", "kill", "partition", "pause"]), "{plan:#}");
+    for file in [
+        "test.json",
+        "history.jsonl",
+        "results.json",
+        "index.html",
+        "junit.xml",
+        "summary.md",
+        "nodes/n1/node.log",
+    ] {
+        assert!(folder.join(file).exists(), "{file} is missing");
+    }
+    let again = run(&["check", folder.to_str().unwrap(), "--json"]);
+    assert_eq!(code(again.status), 0, "{}", stderr(&again));
+    let again: Value = serde_json::from_str(&stdout(&again)).unwrap();
+    assert_eq!(
+        again["checks"]["linearizable"], verdict["checks"]["linearizable"],
+        "the same history, the same answer"
+    );
+    assert_eq!(again["stats"], verdict["stats"]);
+    let page = std::fs::read(folder.join("index.html")).unwrap();
+    assert_eq!(code(run(&["report", folder.to_str().unwrap()]).status), 0);
+    assert!(page == std::fs::read(folder.join("index.html")).unwrap(), "the same run gives the same page");
+}
+
+#[test]
+fn a_planted_bug_is_a_violation_with_a_certificate_and_an_expected_one_is_not() {
+    let out = tempfile::tempdir().unwrap();
+    let bug =
+        ["--bug", "condition-ignored", "--workload", "cas-register", "--faults", "none", "--time", "4s"];
+    let (exit, verdict, folder) = test(out.path(), &bug);
+    assert_eq!(exit, 1, "{verdict:#}");
+    let anomalies = verdict["checks"]["linearizable"]["anomalies"].as_array().unwrap();
+    assert!(!anomalies.is_empty());
+    for anomaly in anomalies {
+        let ops = anomaly["ops"].as_array().unwrap();
+        assert!((1..=12).contains(&ops.len()), "{anomaly:#}");
+        assert!(!anomaly["explanation"].as_str().unwrap().is_empty());
+    }
+    assert!(std::fs::read_to_string(folder.join("junit.xml")).unwrap().contains("<failure"));
+    let expected = [bug.as_slice(), &["--expect", "nonlinearizable"]].concat();
+    let (exit, verdict, _) = test(out.path(), &expected);
+    assert_eq!(exit, 0, "{verdict:#}");
+    assert_eq!(verdict["valid"], false, "expectations change the verdict, never the answer");
+}
+
+#[test]
+fn a_run_that_proves_nothing_is_vacuous() {
+    let out = tempfile::tempdir().unwrap();
+    let (exit, verdict, _) = test(out.path(), &["--faults", "none", "--time", "2s", "--min-ok", "1000000"]);
+    assert_eq!(exit, 3, "{verdict:#}");
+    assert_eq!(verdict["verdict"], "vacuous");
+}
+
+#[test]
+fn every_list_is_an_array_of_objects_with_name_and_about() {
+    for what in ["workloads", "faults", "models", "promises", "anomalies", "bugs", "settings", "formats"] {
+        let output = run(&["list", what, "--json"]);
+        assert_eq!(code(output.status), 0);
+        let rows: Vec<Value> = serde_json::from_str(&stdout(&output)).unwrap();
+        assert!(!rows.is_empty(), "{what}");
+        for row in &rows {
+            assert!(row["name"].as_str().is_some_and(|n| !n.is_empty()), "{what}: {row}");
+            assert!(row["about"].as_str().is_some_and(|a| a.len() > 10), "{what}: {row}");
+        }
+        let has =
+            |field: &str| assert!(rows.iter().all(|r| r.get(field).is_some()), "{what} without {field}");
+        match what {
+            "bugs" => ["stores", "expect", "options"].map(has).len(),
+            "workloads" => ["stores", "model", "promises", "needs"].map(has).len(),
+            "anomalies" => {
+                let stale = rows.iter().find(|r| r["name"] == "stale-read").unwrap();
+                assert_eq!(stale["parent"], "nonlinearizable");
+                1
+            }
+            _ => 0,
+        };
+        assert!(stdout(&run(&["list", what])).lines().count() >= rows.len());
+    }
+}
+
+#[test]
+fn the_readme_has_the_table_of_exit_codes() {
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap();
+    for verdict in growler_results::verdict::Verdict::ALL {
+        let row = format!("| {} | {} |", verdict.exit_code(), verdict.name());
+        assert!(readme.contains(&row), "README.md lacks the row `{row}`");
+    }
+}
