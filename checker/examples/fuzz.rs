@@ -20,21 +20,22 @@ use std::process::ExitCode;
 use compare::Tally;
 
 fn main() -> ExitCode {
-    let (mut histories, mut seed) = (100_000_u64, 1_u64);
+    let (mut histories, mut seed, mut largest) = (100_000, 1, 9);
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
-        let number = arguments.next().and_then(|text| text.parse().ok());
+        let number = arguments.next().and_then(|text| text.parse::<u64>().ok());
         match (name.as_str(), number) {
             ("--histories", Some(number)) => histories = number,
             ("--seed", Some(number)) => seed = number,
+            ("--largest", Some(number @ 2..=16)) => largest = usize::try_from(number).unwrap_or(largest),
             _ => {
-                println!("usage: fuzz [--histories N] [--seed S]");
+                println!("usage: fuzz [--histories N] [--seed S] [--largest OPERATIONS, 2 to 16]");
                 return ExitCode::from(254);
             }
         }
     }
     let mut tally = Tally::default();
-    tally.run(histories, seed);
+    tally.run(histories, seed, largest);
     println!("{tally}");
     for mismatch in tally.mismatches.iter().take(3) {
         println!("\n{mismatch}");

@@ -28,22 +28,55 @@ pub(crate) struct Certificate {
 /// What share of the object's budget one attempt may use: attempts are many, and most are small.
 const ATTEMPT_SHARE: u64 = 8;
 
+/// A certificate of this size is small enough to be read: no other order of deletion is tried.
+const READABLE: usize = 12;
+
+/// How many orders of deletion are tried otherwise.
+const ROUNDS: usize = 4;
+
 /// Finds a certificate for an object that is not linearizable, `at` being where the engine gave up.
 pub(crate) fn find(object: &Object<'_>, at: u32, limits: Limits) -> Certificate {
     let mut search = Minimiser { history: Weakening::new(object), limits, decided: true };
     let end = search.shortest_prefix(at);
-    let mut members = search.enough(end);
-    search.decided = true;
-    search.shrink(&mut members);
-    members.sort_unstable();
-    Certificate { entries: members, irreducible: search.decided }
+    let enough = search.enough(end);
+    let mut best: Option<Certificate> = None;
+    for round in 0..ROUNDS {
+        let mut entries = reordered(&enough, round);
+        search.shrink(&mut entries);
+        entries.sort_unstable();
+        let found = Certificate { entries, irreducible: search.decided };
+        // An irreducible set is not always a smallest one: another order of deletion may leave fewer.
+        let better = |best: &Certificate| {
+            (!found.irreducible, found.entries.len()) < (!best.irreducible, best.entries.len())
+        };
+        if best.as_ref().is_none_or(better) {
+            best = Some(found);
+        }
+        if best.as_ref().is_some_and(|best| best.entries.len() <= READABLE) {
+            break;
+        }
+    }
+    best.unwrap_or(Certificate { entries: enough, irreducible: false })
+}
+
+/// The entries in another order for each round, the same in every run.
+fn reordered(entries: &[usize], round: usize) -> Vec<usize> {
+    let mut order = entries.to_vec();
+    if round > 0 {
+        // A stride through the list; what is equally far stays in order.
+        order.sort_by_key(|at| (at * (2 * round + 1)) % entries.len().max(1));
+    }
+    if round % 2 == 1 {
+        order.reverse();
+    }
+    order
 }
 
 struct Minimiser<'o, 'h> {
     history: Weakening<'o, 'h>,
     /// What is left of the budget.
     limits: Limits,
-    /// Whether every attempt since this was set was decided.
+    /// Whether every attempt of this pass was decided.
     decided: bool,
 }
 
@@ -78,9 +111,9 @@ impl Minimiser<'_, '_> {
         while low + 1 < high {
             let middle = low.midpoint(high);
             if self.refuted(&Problem::prefix(object, ends[middle - 1])) {
-                high = middle
+                high = middle;
             } else {
-                low = middle
+                low = middle;
             }
         }
         high.checked_sub(1).map_or(at, |last| ends[last])
@@ -120,6 +153,8 @@ impl Minimiser<'_, '_> {
     fn shrink(&mut self, members: &mut Vec<usize>) {
         let mut chunk = members.len().div_ceil(2);
         loop {
+            // The last pass tries each by itself, and what it keeps was necessary.
+            self.decided = true;
             // Those farthest from the violation are tried first.
             let mut end = members.len();
             while end > 0 {

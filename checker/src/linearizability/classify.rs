@@ -5,21 +5,23 @@
 //! 1. An answer that contradicts itself: a refused condition that met the very value it asked for
 //!    (`condition-failed-though-it-held`), or an applied one that replaced another
 //!    (`condition-held-though-it-failed`).
-//! 2. A value was seen that nobody wrote: `aborted-read` if a write of it had failed for certain, else
+//! 2. A write replaced its own value, which nobody else wrote: `double-apply`.
+//! 3. A value was seen that nobody wrote: `aborted-read` if a write of it had failed for certain, else
 //!    `phantom-value`. A value that can only have been written on top of such a one counts too.
-//! 3. A value was seen by an operation that ended before any write of it was invoked: `future-read`.
-//! 4. A condition was refused without an image, and is needed for the proof:
+//! 4. A value was seen by an operation that ended before any write of it was invoked: `future-read`.
+//! 5. A condition was refused without an image, and is needed for the proof:
 //!    `condition-failed-though-it-held`.
-//! 5. Two operations replaced the same single value: `lost-update`; but `double-apply` if that value's own
+//! 6. Two operations replaced the same value, be it that one of them is not in the certificate, but wrote on
+//!    that condition what a member saw: `lost-update`; but `double-apply` if that value's own
 //!    write never got an answer (or was sent again), and what first replaced it was seen in between.
-//! 6. A value came back: some operation saw an *old* value x after another, which had ended before it,
+//! 7. A value came back: some operation saw an *old* value x after another, which had ended before it,
 //!    wrote or saw a *newer* y. Older is what was invoked first. Then, in this order:
 //!    a conditional write that was applied on x: `lost-update`;
 //!    y, or something as new, is seen by an operation that ends later: `stale-read`;
 //!    y was a delete: `resurrected`;
 //!    the write of x never got an answer (or was sent again), and x was seen before y: `double-apply`;
 //!    else y is gone for good: `lost-write`.
-//! 7. Otherwise `nonlinearizable`.
+//! 8. Otherwise `nonlinearizable`.
 
 use super::certificate::Certificate;
 use super::explain::Narrator;
@@ -37,6 +39,8 @@ pub(super) enum Shape {
     RefusedItsOwn { refused: usize },
     /// An applied condition replaced something else than it asked for.
     AcceptedAnother { accepted: usize },
+    /// A write met its own value.
+    MetItself { writer: usize },
     /// A value nobody wrote; `root` is the value without a writer, perhaps the same.
     Phantom { seer: usize, root: Symbol },
     /// The same, but a write of it (an operation, not an entry) had failed.
@@ -71,7 +75,9 @@ impl Shape {
             Self::Aborted { .. } => anomaly::ABORTED_READ,
             Self::Future { .. } => anomaly::FUTURE_READ,
             Self::Rivals { between: None, .. } | Self::HeldOnOld { .. } => anomaly::LOST_UPDATE,
-            Self::Rivals { between: Some(_), .. } | Self::Twice { .. } => anomaly::DOUBLE_APPLY,
+            Self::MetItself { .. } | Self::Rivals { between: Some(_), .. } | Self::Twice { .. } => {
+                anomaly::DOUBLE_APPLY
+            }
             Self::Stale { .. } => anomaly::STALE_READ,
             Self::Resurrected { .. } => anomaly::RESURRECTED,
             Self::Lost { .. } => anomaly::LOST_WRITE,
@@ -80,12 +86,12 @@ impl Shape {
     }
 
     /// The operations outside the certificate that the sentence speaks of.
-    fn witnesses(self) -> [Option<usize>; 2] {
+    fn witnesses(self) -> [Option<usize>; 3] {
         match self {
-            Self::Stale { later, .. } => [Some(later), None],
-            Self::Rivals { between, .. } => [between, None],
-            Self::Twice { before, newer, .. } => [Some(before), Some(newer)],
-            _ => [None, None],
+            Self::Stale { later, .. } => [Some(later), None, None],
+            Self::Rivals { first, second, between, .. } => [Some(first), Some(second), between],
+            Self::Twice { before, newer, .. } => [Some(before), Some(newer), None],
+            _ => [None; 3],
         }
     }
 }
@@ -118,8 +124,9 @@ impl Case<'_, '_> {
 
     fn shape(&self) -> Shape {
         self.contradiction()
+            .or_else(|| self.met_itself())
             .or_else(|| self.members.iter().find_map(|&seer| self.unwritten(seer)))
-            .or_else(|| self.members.iter().find_map(|&seer| self.from_the_future(seer)))
+            .or_else(|| self.members.iter().find_map(|&seer| self.not_yet_written(seer)))
             .or_else(|| self.refused_opaquely())
             .or_else(|| self.rivals())
             .or_else(|| self.came_back())
@@ -135,6 +142,14 @@ impl Case<'_, '_> {
                 Some(Shape::AcceptedAnother { accepted: at })
             }
             _ => None,
+        })
+    }
+
+    fn met_itself(&self) -> Option<Shape> {
+        self.members.iter().find_map(|&at| {
+            let Action::Write { new, replaced } = self.entry(at).action else { return None };
+            let own = replaced == Some(new) && self.only_writer(new) == Some(at);
+            own.then_some(Shape::MetItself { writer: at })
         })
     }
 
@@ -173,7 +188,7 @@ impl Case<'_, '_> {
         })
     }
 
-    fn from_the_future(&self, seer: usize) -> Option<Shape> {
+    fn not_yet_written(&self, seer: usize) -> Option<Shape> {
         let ret = self.entry(seer).ret?;
         let mut chain = self.chain(self.entry(seer).saw()?).into_iter();
         chain.find_map(|value| {
@@ -188,17 +203,39 @@ impl Case<'_, '_> {
     }
 
     fn rivals(&self) -> Option<Shape> {
-        let heirs = || self.members.iter().copied().filter(|&at| self.entry(at).action.wrote().is_some());
-        for first in heirs() {
-            let Some(value) = self.entry(first).saw() else { continue };
+        let heirs = self.heirs();
+        heirs.iter().enumerate().find_map(|(at, &(first, value))| {
+            let claims = |&&(second, same): &&(usize, Symbol)| same == value && second != first;
+            let &(second, _) = heirs[at + 1..].iter().find(claims)?;
+            let (first, second) = (first.min(second), first.max(second));
+            // Where the value may have come back in between, only the two alone are a proof.
             let writers = self.writers(value).count() + usize::from(value == ABSENT);
-            let mut others = heirs().filter(|&at| at > first && self.entry(at).saw() == Some(value));
-            if let Some(second) = others.next().filter(|_| writers == 1) {
-                let between = self.was_unanswered(value).then(|| self.seen_between(first, second)).flatten();
-                return Some(Shape::Rivals { first, second, value, between });
+            if writers > 1 && self.members.len() > 2 {
+                return None;
+            }
+            let between = self.was_unanswered(value).then(|| self.seen_between(first, second)).flatten();
+            Some(Shape::Rivals { first, second, value, between })
+        })
+    }
+
+    /// Who replaced which value: members of the certificate, and conditional writes without which they could
+    /// not have seen what they saw.
+    fn heirs(&self) -> Vec<(usize, Symbol)> {
+        let mut heirs = Vec::new();
+        for &member in self.members {
+            let Some(value) = self.entry(member).saw() else { continue };
+            if self.entry(member).action.wrote().is_some_and(|new| new != value) {
+                heirs.push((member, value));
+            }
+            for writer in self.chain(value).into_iter().filter_map(|value| self.only_writer(value)) {
+                if let Action::Cas { old, new, .. } = self.entry(writer).action
+                    && old != new
+                {
+                    heirs.push((writer, old));
+                }
             }
         }
-        None
+        heirs
     }
 
     /// Whether the only write of this value may well have been carried out twice: it never got an answer, or

@@ -24,6 +24,9 @@ impl Narrator<'_, '_> {
             Shape::AcceptedAnother { accepted } => {
                 format!("{}, although the value in force did not satisfy its condition.", told(accepted))
             }
+            Shape::MetItself { writer } => {
+                format!("{}, although nobody else ever wrote {}.", told(writer), self.written(writer))
+            }
             Shape::Phantom { seer, root } => format!("{}{}.", told(seer), self.nobody_wrote(seer, root)),
             Shape::Aborted { seer, root, failed } => {
                 let failed = &self.object.ops[failed];
@@ -46,12 +49,11 @@ impl Narrator<'_, '_> {
             }
             Shape::RefusedOpaquely { refused } => self.refused_opaquely(refused, members),
             Shape::Rivals { first, second, value, between } => {
-                let value = self.value(value);
+                let what = if value == ABSENT { "the item's absence".to_owned() } else { self.value(value) };
                 let seen = between.map_or_else(String::new, |at| format!("; in between, {}", told(at)));
+                let (first, second) = (told(first), told(second));
                 format!(
-                    "Two operations replaced the same {value}: {}, and {}{seen}.",
-                    told(first),
-                    told(second)
+                    "Only one operation can have replaced {what}, but two did: {first}, and {second}{seen}."
                 )
             }
             Shape::HeldOnOld { newer, seer } => {
@@ -65,13 +67,15 @@ impl Narrator<'_, '_> {
                 told(seer),
                 told(newer)
             ),
-            Shape::Twice { before, newer, seer } => format!(
-                "{} again, after {}, and then {}; nothing shows that {} was still in force later.",
-                told(seer),
-                told(before),
-                told(newer),
-                self.left(newer)
-            ),
+            Shape::Twice { before, newer, seer } => {
+                let first =
+                    if before == newer { String::new() } else { format!("{}, and then ", told(before)) };
+                let (again, newer, left) = (told(seer), told(newer), self.left(newer));
+                format!(
+                    "{again}, although before that {first}{newer}; nothing shows that {left} was still in force \
+                     later, and the write that came back was never answered, or sent again."
+                )
+            }
             Shape::Lost { newer, seer } => format!(
                 "{}, although before that {}, and nothing shows that {} was still in force later.",
                 told(seer),
@@ -116,22 +120,12 @@ impl Narrator<'_, '_> {
             Action::Read(ABSENT) => "read that there was no item".to_owned(),
             Action::Read(value) => format!("read {}", name(value)),
             Action::Write { new, replaced } => {
-                let what = if new == ABSENT {
-                    "deleted the item".to_owned()
-                } else {
-                    format!("wrote {}", name(new))
-                };
                 let over = replaced.map_or_else(String::new, |old| format!(", replacing {},", name(old)));
-                what + &over
+                self.wrote(at, new) + &over
             }
             Action::Cas { old, new, replaced } => {
-                let what = if new == ABSENT {
-                    "deleted the item".to_owned()
-                } else {
-                    format!("wrote {}", name(new))
-                };
                 let over = replaced.map_or_else(String::new, |old| format!(", replacing {},", name(old)));
-                format!("{what} on the condition that {}{over}", self.holds(old))
+                format!("{} on the condition that {}{over}", self.wrote(at, new), self.holds(old))
             }
             Action::Refused { old, met: Some(met), .. } => {
                 format!("was refused the condition that {}, since it met {},", self.holds(old), name(met))
@@ -139,6 +133,16 @@ impl Narrator<'_, '_> {
             Action::Refused { old, met: None, .. } => {
                 format!("was refused the condition that {}", self.holds(old))
             }
+        }
+    }
+
+    fn wrote(&self, at: usize, new: Symbol) -> String {
+        let answered = self.object.entries[at].ret.is_some();
+        match (answered, new) {
+            (true, ABSENT) => "deleted the item".to_owned(),
+            (false, ABSENT) => "tried to delete the item".to_owned(),
+            (true, new) => format!("wrote {}", self.value(new)),
+            (false, new) => format!("tried to write {}", self.value(new)),
         }
     }
 

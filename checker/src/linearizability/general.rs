@@ -13,14 +13,15 @@
 //! 1. *Eager reads.* An open read that fits the state takes effect at once: it disables nothing.
 //! 2. *Dominance.* Of two configurations with the same state, the one that has more reads behind it, or has
 //!    spent fewer optional operations, can do all that the other can. Optional operations without an end
-//!    (indeterminate ones) are counted per equal operation, not told apart, and where there are more than
-//!    could ever be of use they are not even counted.
+//!    (indeterminate ones) are counted per equal operation, not told apart.
 //!
-//! The other two need knowledge of the object, given as a [`Guide`]:
+//! The others need knowledge of the object, given as a [`Guide`]:
 //!
 //! 3. *Dead ends.* A state that cannot come back must not be left before its last observer.
 //! 4. *Free operations.* An operation that may as well be over (a write that nobody will see) is done with
 //!    as soon as that costs nothing.
+//! 5. *Plenty.* Where there are more equal optional operations than could ever be of use, they are not even
+//!    counted.
 //!
 //! Without a guide the engine is exact for every model; with one it is exact if the guide keeps its word.
 //! The answer never depends on time or scheduling: work is counted in steps and in bytes.
@@ -114,19 +115,17 @@ pub(crate) trait Guide<M: Model> {
         false
     }
 
+    /// Whether `job` leaves the same state wherever it takes effect.
+    fn is_constant(&self, _job: usize) -> bool {
+        false
+    }
+
     /// Whether `job`, blind and free, has all its observers invoked by the moment `now`, and they are all
     /// plain reads: then it and they fit in just before any other blind job.
     fn is_closed(&self, _job: usize, _now: u32) -> bool {
         false
     }
 }
-
-/// The guide that knows nothing.
-#[cfg(test)]
-pub(crate) struct NoGuide;
-
-#[cfg(test)]
-impl<M: Model> Guide<M> for NoGuide {}
 
 /// Whether the jobs can be ordered into a run of the model, and the steps that it took to find out.
 pub(crate) fn search<M: Model, G: Guide<M>>(
@@ -160,8 +159,8 @@ struct Timeline {
     class_of: Vec<Option<u32>>,
     /// One job of each class: equal optional jobs that never end are counted, not told apart.
     classes: Vec<usize>,
-    /// Nobody needs more members of one class than this. Between two other jobs a minimal run visits no
-    /// state twice (the way back to it could be cut out), so it uses each class at most once.
+    /// Nobody needs more members than this of a class that always leaves the same state: between two other
+    /// jobs a minimal run visits no state twice, since the way back to it could be cut out.
     plenty: usize,
     /// How many jobs are told apart at once, at most.
     width: usize,
@@ -205,5 +204,123 @@ impl Timeline {
             most = most.max(open);
         }
         most
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct NoGuide;
+
+    impl<M: Model> Guide<M> for NoGuide {}
+
+    /// A set of digits, from which `Take` removes whichever it gets.
+    struct Bag;
+
+    #[derive(Clone, PartialEq, Eq, Hash)]
+    enum Op {
+        Put(u8),
+        /// Removes something; nobody knows what.
+        Take,
+        Sum(u8),
+    }
+
+    impl Model for Bag {
+        type State = Vec<u8>;
+        type Op = Op;
+
+        fn initial(&self) -> Vec<u8> {
+            Vec::new()
+        }
+
+        fn step(&self, state: &Vec<u8>, op: &Op) -> impl Iterator<Item = Vec<u8>> {
+            let mut next = Vec::new();
+            match *op {
+                Op::Put(digit) => next.push([state.as_slice(), &[digit]].concat()),
+                Op::Take => next.extend((0..state.len()).map(|at| [&state[..at], &state[at + 1..]].concat())),
+                Op::Sum(sum) if state.iter().sum::<u8>() == sum => next.push(state.clone()),
+                Op::Sum(_) => {}
+            }
+            next.into_iter()
+        }
+
+        fn is_read(&self, op: &Op) -> bool {
+            matches!(op, Op::Sum(_))
+        }
+    }
+
+    fn must(op: Op, call: u32, ret: u32) -> Job<Op> {
+        Job { op, call, ret, must: true }
+    }
+
+    fn may(op: Op, call: u32, ret: u32) -> Job<Op> {
+        Job { op, call, ret, must: false }
+    }
+
+    const PLENTY: Limits = Limits { steps: 1_000_000, bytes: 1 << 20 };
+
+    fn answer(jobs: &[Job<Op>]) -> Answer {
+        search(&Bag, &NoGuide, jobs, PLENTY).0
+    }
+
+    #[test]
+    fn follows_every_state_of_a_nondeterministic_model() {
+        let puts = [must(Op::Put(1), 1, 2), must(Op::Put(2), 3, 4), must(Op::Take, 5, 6)];
+        for (sum, expected) in [(1, true), (2, true), (3, false), (0, false)] {
+            let jobs = [puts.as_slice(), &[must(Op::Sum(sum), 7, 8)]].concat();
+            assert_eq!(answer(&jobs) == Answer::Linearizable, expected, "{sum}");
+        }
+    }
+
+    #[test]
+    fn an_operation_takes_effect_between_its_call_and_its_return_ends_included() {
+        let put = must(Op::Put(1), 3, 5);
+        assert_eq!(answer(&[put.clone(), must(Op::Sum(0), 1, 3)]), Answer::Linearizable);
+        assert_eq!(answer(&[put.clone(), must(Op::Sum(1), 1, 3)]), Answer::Linearizable);
+        assert_eq!(answer(&[put.clone(), must(Op::Sum(1), 1, 2)]), Answer::Not { at: 2 });
+        assert_eq!(answer(&[put.clone(), must(Op::Sum(0), 6, 7)]), Answer::Not { at: 7 });
+        assert_eq!(answer(&[put, must(Op::Sum(0), 5, 7)]), Answer::Linearizable);
+    }
+
+    #[test]
+    fn optional_jobs_happen_at_most_once_and_only_in_their_interval() {
+        let sums = |first, second| [must(Op::Sum(first), 1, 2), must(Op::Sum(second), 9, 10)];
+        let with = |job: Job<Op>, first, second| answer(&[vec![job], sums(first, second).to_vec()].concat());
+        assert_eq!(with(may(Op::Put(1), 0, END), 0, 1), Answer::Linearizable);
+        assert_eq!(with(may(Op::Put(1), 0, END), 0, 0), Answer::Linearizable);
+        assert_eq!(with(may(Op::Put(1), 0, END), 1, 2), Answer::Not { at: 10 });
+        assert_eq!(with(may(Op::Put(1), 3, END), 1, 1), Answer::Not { at: 2 });
+        assert_eq!(with(may(Op::Put(1), 3, 4), 0, 1), Answer::Linearizable);
+        assert_eq!(with(may(Op::Put(1), 11, 12), 0, 1), Answer::Not { at: 10 });
+    }
+
+    #[test]
+    fn equal_optional_jobs_are_counted() {
+        let ones = |n| vec![may(Op::Put(1), 0, END); n];
+        let sum = |n, sum| answer(&[ones(n), vec![must(Op::Sum(sum), 1, 2)]].concat());
+        assert_eq!(sum(3, 3), Answer::Linearizable);
+        assert_eq!(sum(3, 4), Answer::Not { at: 2 });
+    }
+
+    #[test]
+    fn more_than_64_open_jobs_are_told_apart() {
+        let mut jobs: Vec<Job<Op>> = (0..100).map(|n| must(Op::Sum(0), n, 500 + n)).collect();
+        jobs.push(must(Op::Put(7), 200, 201));
+        jobs.push(must(Op::Sum(7), 202, 203));
+        assert_eq!(answer(&jobs), Answer::Linearizable);
+        jobs.push(must(Op::Sum(0), 202, 700));
+        assert_eq!(answer(&jobs), Answer::Not { at: 700 });
+    }
+
+    #[test]
+    fn limits_end_a_search_and_name_the_window() {
+        let mut jobs = vec![must(Op::Sum(0), 1, 2)];
+        jobs.extend((0..8).map(|n| must(Op::Put(n), 3, 20)));
+        jobs.push(must(Op::Sum(99), 4, 21));
+        let limited = |limits| search(&Bag, &NoGuide, &jobs, limits).0;
+        let unknown = |why| Answer::Unknown { from: 2, to: 20, why };
+        assert_eq!(limited(Limits { steps: 9, ..PLENTY }), unknown(Exhausted::Steps));
+        assert_eq!(limited(Limits { bytes: 999, ..PLENTY }), unknown(Exhausted::Bytes));
     }
 }

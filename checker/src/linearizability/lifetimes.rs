@@ -49,6 +49,7 @@ struct Lifetime {
 #[derive(Debug, Clone, Copy)]
 struct Role {
     free: bool,
+    writes: bool,
     /// The value of a blind write.
     blind: Option<Symbol>,
 }
@@ -90,7 +91,7 @@ impl Lifetimes {
             let free = job.must && !avoids && job.op.set.is_some_and(once);
             // Where something must not be in force, a blind write is just a write.
             let blind = job.op.set.filter(|_| job.op.need == Need::Any && !avoids);
-            Role { free, blind }
+            Role { free, writes: job.op.set.is_some(), blind }
         };
         let roles = jobs.iter().map(role).collect();
         Self { values, roles }
@@ -116,8 +117,12 @@ impl Guide<Register> for Lifetimes {
         self.roles[job].blind.is_some()
     }
 
+    fn is_constant(&self, job: usize) -> bool {
+        self.roles[job].writes
+    }
+
     fn is_closed(&self, job: usize, now: u32) -> bool {
-        let Role { free, blind: Some(value) } = self.roles[job] else { return false };
+        let Role { free, blind: Some(value), .. } = self.roles[job] else { return false };
         let value = &self.values[value as usize];
         free && value.last_call <= now && value.heir == Heir::Any
     }

@@ -28,11 +28,11 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Compares this many random histories of 2 to 9 operations.
-    pub(crate) fn run(&mut self, histories: u64, seed: u64) {
+    /// Compares this many random histories of 2 operations or more, `largest` at most.
+    pub(crate) fn run(&mut self, histories: u64, seed: u64, largest: usize) {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         for _ in 0..histories {
-            let ops = rng.random_range(2..=9);
+            let ops = rng.random_range(2..=largest);
             let events = random::history(&mut rng, ops);
             if let Some(reason) = self.compare(&events) {
                 let mut mismatch = reason;

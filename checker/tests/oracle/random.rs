@@ -149,7 +149,7 @@ impl<R: Rng> Generator<'_, R> {
         let holds = open.argument.get(0) == Some(&met);
         match open.f {
             "read" => event.value = met,
-            "cas" if !holds && !(lies && self.rng.random_bool(0.5)) => {
+            "cas" if !(holds || lies && self.rng.random_bool(0.5)) => {
                 event.kind = EventType::Fail;
                 event.error = Some(json!("condition-failed"));
                 event.observed = image.then_some(met);

@@ -116,7 +116,7 @@ impl<'a, M: Model, G: Guide<M>, const W: usize> Search<'a, M, G, W> {
     }
 
     fn has_plenty(&self, class: usize) -> bool {
-        self.supply[class] >= self.timeline.plenty
+        self.supply[class] >= self.timeline.plenty && self.guide.is_constant(self.timeline.classes[class])
     }
 
     /// A job has ended: its slot can be used again.

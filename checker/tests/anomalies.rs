@@ -1,0 +1,235 @@
+//! Every kind of anomaly, shown by a small history that a person can judge.
+
+mod oracle;
+
+use growler_checker::history::{Consistency, Event, HistoryBuilder};
+use growler_checker::linearizability::Linearizable;
+use growler_checker::verdict::{Anomaly, Budget, Check, CheckResult, Validity};
+use serde_json::json;
+
+fn check(history: HistoryBuilder) -> (Vec<Event>, CheckResult) {
+    let events = history.events();
+    let result = Linearizable::cas_register().check(&events, &Budget::default());
+    (events, result)
+}
+
+/// The anomaly of a history, whose certificate is one by the oracle's judgement.
+fn anomaly(history: HistoryBuilder) -> Anomaly {
+    let (events, result) = check(history);
+    assert_eq!(result.valid, Validity::Invalid, "{result:?}");
+    let [anomaly] = result.anomalies.as_slice() else { panic!("one anomaly for one key: {result:?}") };
+    assert_eq!(oracle::fault_of_certificate(&oracle::operations(&events), &anomaly.ops), None);
+    anomaly.clone()
+}
+
+fn passes(history: HistoryBuilder) {
+    let (_, result) = check(history);
+    assert_eq!(result.valid, Validity::Valid, "{result:?}");
+}
+
+fn new() -> HistoryBuilder {
+    HistoryBuilder::new()
+}
+
+#[test]
+fn stale_read_an_old_value_while_the_newer_one_is_still_seen() {
+    let found = anomaly(new().write(0, 1).write(0, 2).read(1, 1).read(2, 2));
+    assert_eq!((found.kind.as_str(), found.ops.as_slice()), ("stale-read", [0, 2, 4].as_slice()));
+    assert_eq!(found.context, [6], "who still saw the newer value");
+    assert_eq!(
+        found.explanation,
+        "Process 1 read 1 (0.004 s to 0.005 s), although before that process 0 wrote 2 (0.002 s to 0.003 s), \
+         and process 2 read 2 (0.006 s to 0.007 s)."
+    );
+}
+
+#[test]
+fn stale_read_of_absence() {
+    let found = anomaly(new().write(0, 1).read(1, ()).read(1, 1));
+    assert_eq!(found.kind, "stale-read");
+    assert_eq!(found.ops, [0, 2]);
+    assert!(found.explanation.starts_with("Process 1 read that there was no item"), "{found:?}");
+}
+
+#[test]
+fn stale_read_by_an_image() {
+    let stale_image =
+        new().write(0, 1).write(0, 2).invoke(1, "cas", json!([9, 3])).condition_met(1, 1).read(2, 2);
+    assert_eq!(anomaly(stale_image).kind, "stale-read");
+}
+
+#[test]
+fn lost_write_the_newer_value_is_gone_for_good() {
+    let found = anomaly(new().write(0, 1).write(0, 2).read(1, 1).read(2, 1));
+    assert_eq!((found.kind.as_str(), found.ops.len()), ("lost-write", 3));
+    let image = new().write(0, 1).write(0, 2).invoke(1, "write", 3).ok_observed(1, 1).read(0, 3);
+    assert_eq!(anomaly(image).kind, "lost-write", "the next write replaced what the lost one had");
+}
+
+#[test]
+fn a_delete_that_is_still_seen_later_makes_a_stale_read() {
+    assert_eq!(anomaly(new().write(0, 1).write(0, ()).read(1, 1).read(1, ())).kind, "stale-read");
+}
+
+#[test]
+fn resurrected_a_deleted_item_comes_back() {
+    let found = anomaly(new().write(0, 1).write(0, ()).read(1, 1).read(2, 1));
+    assert_eq!(found.kind, "resurrected");
+    let conditional = new().write(0, 1).cas(0, 1, ()).read(1, 1);
+    assert_eq!(anomaly(conditional).kind, "resurrected");
+    let deleted_again = new().write(0, 1).write(0, ()).read(1, 1).write(0, ()).read(1, ());
+    assert_eq!(anomaly(deleted_again).kind, "resurrected", "the later absence is that of another delete");
+}
+
+#[test]
+fn lost_update_two_conditions_hold_on_one_value() {
+    let found = anomaly(new().write(0, 1).invoke(1, "cas", json!([1, 2])).cas(2, 1, 3).ok(1, json!([1, 2])));
+    assert_eq!((found.kind.as_str(), found.ops.as_slice()), ("lost-update", [2, 3].as_slice()));
+    let inserts = anomaly(new().cas(0, (), 1).cas(1, (), 2));
+    assert_eq!(inserts.kind, "lost-update", "put-if-absent twice");
+}
+
+#[test]
+fn lost_update_two_writes_replaced_one_value() {
+    let found = anomaly(
+        new().write(0, 1).invoke(1, "write", 2).ok_observed(1, 1).invoke(2, "write", 3).ok_observed(2, 1),
+    );
+    assert_eq!((found.kind.as_str(), found.ops.as_slice()), ("lost-update", [2, 4].as_slice()));
+}
+
+#[test]
+fn lost_update_a_condition_holds_on_a_value_long_replaced() {
+    assert_eq!(anomaly(new().write(0, 1).write(0, 2).cas(1, 1, 3)).kind, "lost-update");
+}
+
+#[test]
+fn phantom_value_nobody_wrote_it() {
+    let found = anomaly(new().write(0, 1).read(1, 7));
+    assert_eq!((found.kind.as_str(), found.ops.as_slice()), ("phantom-value", [2].as_slice()));
+    let on_top = new().invoke(0, "cas", json!([7, 8])).info(0).read(1, 8);
+    assert_eq!(anomaly(on_top).kind, "phantom-value", "8 can only have been written over 7");
+}
+
+#[test]
+fn aborted_read_its_write_had_failed() {
+    let found = anomaly(new().invoke(0, "write", 1).fail(0).read(1, 1));
+    assert_eq!((found.kind.as_str(), found.context.as_slice()), ("aborted-read", [0].as_slice()));
+    let refused = new().write(0, 1).invoke(1, "cas", json!([5, 6])).condition_met(1, 1).read(2, 6);
+    assert_eq!(anomaly(refused).kind, "aborted-read", "a refused write certainly failed too");
+}
+
+#[test]
+fn future_read_before_the_write_was_invoked() {
+    let found = anomaly(new().read(0, 1).write(1, 1));
+    assert_eq!((found.kind.as_str(), found.ops.as_slice()), ("future-read", [0, 2].as_slice()));
+    assert_eq!(anomaly(new().read(0, 1).invoke(1, "write", 1).info(1)).kind, "future-read");
+}
+
+#[test]
+fn condition_failed_though_it_held() {
+    let image = new().write(0, 1).invoke(1, "cas", json!([1, 2])).condition_met(1, 1);
+    assert_eq!(anomaly(image).kind, "condition-failed-though-it-held");
+    let opaque = new().write(0, 1).invoke(1, "cas", json!([1, 2])).condition_failed(1).read(0, 1);
+    assert_eq!(anomaly(opaque).kind, "condition-failed-though-it-held");
+    let absent = new().invoke(1, "cas", json!([null, 2])).condition_failed(1);
+    assert_eq!(anomaly(absent).kind, "condition-failed-though-it-held");
+}
+
+#[test]
+fn condition_held_though_it_failed() {
+    let found = anomaly(new().write(0, 1).invoke(1, "cas", json!([5, 2])).ok_observed(1, 1));
+    assert_eq!(
+        (found.kind.as_str(), found.ops.as_slice()),
+        ("condition-held-though-it-failed", [2].as_slice())
+    );
+}
+
+#[test]
+fn double_apply_an_unanswered_write_comes_back() {
+    let returns = new().invoke(0, "write", 1).read(1, 1).write(1, 2).read(1, 2).info(0).read(1, 1);
+    assert_eq!(anomaly(returns).kind, "double-apply");
+    let itself = new().invoke(0, "write", 1).ok_observed(0, 1);
+    assert_eq!(anomaly(itself).kind, "double-apply", "a write that replaced its own value");
+    let rivals = new()
+        .invoke(0, "write", 1)
+        .info(0)
+        .invoke(1, "write", 2)
+        .ok_observed(1, 1)
+        .read(1, 2)
+        .invoke(2, "write", 3)
+        .ok_observed(2, 1);
+    assert_eq!(anomaly(rivals).kind, "double-apply", "2 was in force, then 1 was replaced again");
+}
+
+#[test]
+fn nonlinearizable_where_no_other_name_fits() {
+    let each_over_the_other =
+        new().invoke(0, "write", 1).invoke(1, "write", 2).ok_observed(0, 2).ok_observed(1, 1);
+    let found = anomaly(each_over_the_other);
+    assert_eq!((found.kind.as_str(), found.ops.as_slice()), ("nonlinearizable", [0, 1].as_slice()));
+    assert!(found.explanation.contains("process 0 wrote 1, replacing 2,"), "{}", found.explanation);
+}
+
+#[test]
+fn what_says_nothing_refutes_nothing() {
+    passes(new().write(0, 1).invoke(1, "cas", json!([1, 2])).fail(1).read(0, 1));
+    passes(new().write(0, 1).read(1, ()).edit(|event| event.consistency = Some(Consistency::Eventual)));
+    passes(new().invoke(0, "write", 1).fail(0).read(1, ()));
+    passes(new().invoke(0, "write", 1).read(1, ()).read(1, 1).read(1, 1));
+    passes(new().invoke(0, "write", 1).info(0).read(1, ()).write(1, 2).read(1, 1));
+}
+
+#[test]
+fn keys_are_judged_apart_and_named() {
+    let history = new().on("a").write(0, 1).on("b").read(1, ()).on("a").read(1, 1).on(3).read(1, 9);
+    let (_, result) = check(history);
+    assert_eq!(result.anomalies.len(), 1);
+    assert_eq!(serde_json::to_value(&result.anomalies[0].key).unwrap(), json!(3));
+    assert_eq!(result.stats["keys"], json!(3));
+}
+
+#[test]
+fn sentences_name_clients_where_there_are_any() {
+    let history = new().write(0, 1).read(17, ()).edit(|event| event.client = Some(4));
+    let mut events = history.events();
+    events[2].client = Some(4);
+    let result = Linearizable::register().check(&events, &Budget::default());
+    assert!(result.anomalies[0].explanation.starts_with("Client 4 read"), "{:?}", result.anomalies);
+    for event in &mut events {
+        event.time = 0;
+    }
+    let result = Linearizable::register().check(&events, &Budget::default());
+    assert!(result.anomalies[0].explanation.contains("(events 2 to 3)"), "{:?}", result.anomalies);
+}
+
+#[test]
+fn a_history_that_is_none_of_a_register_is_unknown_with_the_reason() {
+    let events = new().invoke(0, "cas", json!([1, 2])).events();
+    let result = Linearizable::register().check(&events, &Budget::default());
+    assert_eq!(result.valid, Validity::Unknown);
+    assert!(result.unknown[0].contains("`register` model has no function `cas`"), "{:?}", result.unknown);
+    assert!(Linearizable::register().validate(&events).is_err());
+    let odd = new().invoke(0, "cas", 5).events();
+    let message = Linearizable::cas_register().validate(&odd).unwrap_err().to_string();
+    assert!(message.contains("event 0") && message.contains("[old, new]"), "{message}");
+}
+
+#[test]
+fn a_budget_that_is_too_small_answers_unknown_with_the_window() {
+    let mut history = new().on("k");
+    for process in 0..12 {
+        history = history.invoke(process, "write", process % 3);
+    }
+    for process in 0..12 {
+        history = history.ok(process, process % 3);
+    }
+    let events = history.read(0, 9).write(0, 9).events();
+    let tiny = Budget { steps: 10, ..Budget::default() };
+    let result = Linearizable::register().check(&events, &tiny);
+    assert_eq!(result.valid, Validity::Unknown);
+    let reason = &result.unknown[0];
+    assert!(reason.starts_with("key k: undecided") && reason.contains("events 0 to"), "{reason}");
+    let small = Budget { bytes: 10, ..Budget::default() };
+    let result = Linearizable::register().check(&events, &small);
+    assert!(result.unknown[0].contains("memory"), "{:?}", result.unknown);
+}
