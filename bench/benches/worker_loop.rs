@@ -1,5 +1,5 @@
-//! The workers' loop (generator, signing, sending, sorting, recording) against a server that gives one and
-//! the same answer, beside bare reqwest sending the same bytes over as many connections: what is left between
+//! The workers' loop (the register workload's generator, signing, sending, sorting, recording) against a server
+//! that gives one and the same answer, beside bare reqwest sending the same bytes over as many connections: what is left between
 //! the two is growler's own.
 #![allow(missing_docs, reason = "criterion's macros make undocumented functions")]
 
@@ -8,21 +8,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use growler::{Load, Mode, RunClock};
-use growler_checker::history::{Event, EventType};
-use growler_checker::verdict::Check;
 use growler_results::history::Recorder;
-use growler_workloads::dynamodb::{Caps, Client, ClientConfig, ClientFactory, Endpoint, Identity};
-use growler_workloads::workload::{
-    Completion, Context, Description, Generator, Invocation, Next, SetUpError, Workload,
-};
+use growler_workloads::dynamodb::{Caps, ClientConfig, ClientFactory, Endpoint, Identity};
+use growler_workloads::workload::{Popularity, Shape};
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
@@ -53,55 +47,6 @@ fn constant_server() -> SocketAddr {
     receiver.recv().unwrap()
 }
 
-/// A workload of nothing but reads of one key.
-struct Constant;
-
-static DESCRIPTION: Description =
-    Description { name: "constant", about: "", stores: &[], model: "register", promises: &[], needs: &[] };
-
-#[async_trait]
-impl Workload for Constant {
-    fn description(&self) -> &'static Description {
-        &DESCRIPTION
-    }
-    async fn set_up(&mut self, _: &Client) -> Result<(), SetUpError> {
-        Ok(())
-    }
-    fn generator(&self) -> Box<dyn Generator> {
-        Box::new(Endless)
-    }
-    async fn invoke(&self, client: &Client, op: &Invocation) -> Completion {
-        let request = growler_workloads::dynamodb::GetItem {
-            table_name: "growler-bench",
-            key: json!({"pk": {"S": "k1"}}),
-            consistent_read: true,
-        };
-        let answer = client.send(op.node.unwrap_or(0), &request).await;
-        let kind = if answer.outcome.failure().is_none() { EventType::Ok } else { EventType::Fail };
-        Completion { kind, value: json!(12), observed: None, error: None, partition: None }
-    }
-    fn checks(&self, _: &str) -> Vec<Box<dyn Check>> {
-        Vec::new()
-    }
-    fn functions(&self) -> &'static [&'static str] {
-        &[]
-    }
-    async fn tear_down(&self, _: &Client) -> Result<(), SetUpError> {
-        Ok(())
-    }
-}
-
-struct Endless;
-
-impl Generator for Endless {
-    fn next(&mut self, _: &Context) -> Next {
-        let (key, value) = (Some("k1".into()), serde_json::Value::Null);
-        Next::Op(Invocation { f: "read", key, value, consistency: None, via: None, node: None })
-    }
-    fn update(&mut self, _: &Event) {}
-    fn finish(&mut self) {}
-}
-
 /// Time for `operations` recorded operations.
 async fn recorded(server: SocketAddr, operations: u64) -> Duration {
     let folder = tempfile::tempdir().unwrap();
@@ -113,7 +58,15 @@ async fn recorded(server: SocketAddr, operations: u64) -> Duration {
     let timeout = Duration::from_secs(5);
     let clients = ClientFactory::new(ClientConfig { endpoints, identity, timeout, cacert: None, caps }).unwrap();
     let (mode, watched) = watch::channel(Mode::Go);
-    let workload = Arc::new(Constant);
+    let shape = Shape {
+        keys: 24,
+        popularity: Popularity::Zipf(0.8),
+        ops_per_key: 400,
+        concurrency: CONNECTIONS,
+        seed: 1,
+        table_prefix: "growler-bench-".to_owned(),
+    };
+    let workload = Arc::from(growler_workloads::create("register", &shape).unwrap());
     let nodes = vec!["n1".to_owned()];
     let load = Arc::new(Load::new(workload, recorder.clone(), clock, nodes, CONNECTIONS, None, watched));
     let began = Instant::now();
