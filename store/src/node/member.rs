@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::NodeError;
 use super::settings::Settings;
 use crate::bugs::{Bug, Bugs};
-use crate::engine::{Engine, EngineOptions, GroupId, GroupRows, WalOptions};
+use crate::engine::{Engine, EngineOptions, GroupId, GroupRows};
 use crate::leader::group::{ReplicaGroup, Role};
 use crate::leader::log_store::LogStore;
 use crate::leader::network::{GroupNetwork, PeerLinks};
@@ -179,10 +179,11 @@ fn node_id(position: usize) -> NodeId {
 }
 
 async fn open_engine(plan: &MemberPlan, world: &World) -> Result<Engine, NodeError> {
-    let options = EngineOptions {
-        wal: WalOptions { no_fsync: plan.bugs.has(Bug::NoFsync), ..WalOptions::default() },
-        ..EngineOptions::default()
-    };
+    let mut options = EngineOptions::default();
+    if plan.bugs.has(Bug::NoFsync) {
+        options.wal.no_fsync = true;
+        options.checkpoint_bytes = usize::MAX;
+    }
     let (disk, spawn, name) = (world.disk.clone(), world.spawn.clone(), plan.name.clone());
     let (sender, receiver) = tokio::sync::oneshot::channel();
     world.spawn.blocking(Box::new(move || {
@@ -250,7 +251,12 @@ async fn start_groups(
     let options = GroupOptions {
         reads: plan.settings.reads,
         timing: plan.settings.timing,
-        snapshot_entries: plan.settings.snapshot_entries,
+        // A store that never calls fsync takes no durable snapshots either.
+        snapshot_entries: if plan.bugs.has(Bug::NoFsync) {
+            u64::MAX / 2
+        } else {
+            plan.settings.snapshot_entries
+        },
         bugs: plan.bugs,
     };
     let mut groups = Vec::new();
