@@ -153,12 +153,15 @@ impl ServerCertVerifier for Judge {
 /// Why a server's certificate was refused, where that is what `error` is, and what to do about it.
 pub(super) fn refused_certificate(error: &Error) -> Option<String> {
     let Error::InvalidCertificate(reason) = error else { return None };
-    let advice = match reason {
-        _ if is_authority(error) => " (it is an authority's own): name that very certificate with --cacert",
-        CertificateError::UnknownIssuer => ": name its issuer's certificate with --cacert",
-        _ => "",
-    };
-    Some(format!("{error}{advice}"))
+    Some(match reason {
+        _ if is_authority(error) => {
+            "it is an authority's own, and not trusted: name that very certificate with --cacert".to_owned()
+        }
+        CertificateError::UnknownIssuer => {
+            "its issuer is not trusted: name the issuer's certificate with --cacert".to_owned()
+        }
+        _ => error.to_string(),
+    })
 }
 
 /// True when a certificate was refused because it may also sign others.
