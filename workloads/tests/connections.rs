@@ -134,11 +134,11 @@ async fn behind_a_proxy_the_host_stays_the_real_one_and_is_signed() {
 
 /// A server certificate for `name`, and the root file that vouches for it.
 fn certificate(name: &str, folder: &Path) -> (Arc<rustls::ServerConfig>, std::path::PathBuf) {
-    self_signed(rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap(), folder)
+    self_signed(&rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap(), folder)
 }
 
 fn self_signed(
-    params: rcgen::CertificateParams,
+    params: &rcgen::CertificateParams,
     folder: &Path,
 ) -> (Arc<rustls::ServerConfig>, std::path::PathBuf) {
     let signing_key = rcgen::KeyPair::generate().unwrap();
@@ -204,7 +204,7 @@ fn own_authority(name: &str) -> rcgen::CertificateParams {
 #[tokio::test]
 async fn a_certificate_that_is_its_own_authority_is_believed_where_it_was_named() {
     let folder = tempfile::tempdir().unwrap();
-    let (config, root) = self_signed(own_authority("db.example"), folder.path());
+    let (config, root) = self_signed(&own_authority("db.example"), folder.path());
     let server = Server::start_tls(config, |_| Reply::json(200, &json!({}))).await;
     let at =
         |url, root| factory(vec![endpoint(url, Some(server.address))], DEADLINE, root).client(0).unwrap();
@@ -226,7 +226,7 @@ async fn a_named_certificate_that_is_its_own_authority_expires_like_any_other() 
     let mut params = own_authority("127.0.0.1");
     params.not_before = rcgen::date_time_ymd(2001, 1, 1);
     params.not_after = rcgen::date_time_ymd(2002, 1, 1);
-    let (config, root) = self_signed(params, folder.path());
+    let (config, root) = self_signed(&params, folder.path());
     let server = Server::start_tls(config, |_| Reply::json(200, &json!({}))).await;
     let url = format!("https://{}", server.address);
     let client = factory(vec![endpoint(&url, None)], DEADLINE, Some(root)).client(0).unwrap();
