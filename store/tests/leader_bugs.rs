@@ -1,5 +1,7 @@
 //! The planted bugs of disk and state machine show, and a healthy store does none of it.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod leader_support;
 
 use growler_store::api::backend::Backend;

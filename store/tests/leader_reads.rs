@@ -1,6 +1,8 @@
 //! Strong reads, by index and by lease, while the leader is cut off and clocks jump; and the planted
 //! bugs that break them.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod leader_support;
 
 use std::time::Duration;

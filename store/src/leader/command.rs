@@ -22,7 +22,7 @@ pub enum Command {
         /// The table.
         table: TableId,
         /// The change and its condition.
-        mutation: Mutation,
+        mutation: Box<Mutation>,
     },
     /// Partitions: a table exists from here on. Opening it again changes nothing.
     OpenTable {

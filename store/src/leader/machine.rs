@@ -140,7 +140,7 @@ impl Rules {
         rows: &mut GroupWrite<'_>,
         entry: &mut TableEntry,
         index: u64,
-        mut mutation: Mutation,
+        mut mutation: Box<Mutation>,
     ) -> io::Result<Reply> {
         if index < self.forgotten {
             return Ok(Reply::Done);

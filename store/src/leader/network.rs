@@ -191,7 +191,8 @@ impl PeerClient {
                 other => return Err(unfit(other)),
             }
         }
-        let end = Request::SnapshotEnd { group, transfer, pieces: piece, vote, meta: snapshot.meta };
+        let end =
+            Request::SnapshotEnd { group, transfer, pieces: piece, vote, meta: Box::new(snapshot.meta) };
         match self.call(true, &end, PIECE).await? {
             Answer::Snapshot(answer) => Ok(answer),
             other => Err(unfit(other)),

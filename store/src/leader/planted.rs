@@ -22,8 +22,9 @@ use crate::bugs::Bug;
 use crate::item::{Change, Item, Mutation, PrimaryKey, apply};
 use crate::world::{Clock, Mono, WallNanos};
 
-/// How long a leader with `ack-before-quorum` waits for its followers.
-const PATIENCE: Duration = Duration::from_millis(200);
+/// How long a leader with `ack-before-quorum` waits for its followers. Long enough that a busy machine
+/// does not look like a fault, and shorter than clients wait.
+const PATIENCE: Duration = Duration::from_millis(900);
 
 /// What a replica group with a planted bug does instead of the right thing.
 pub(super) struct Planted {
@@ -78,7 +79,7 @@ impl Planted {
     pub(super) async fn propose(&self, command: Command) -> Result<Reply, ProposeError> {
         match (self.bug, &command) {
             (Bug::AckBeforeQuorum, Command::Write { table, mutation }) => {
-                let decided = (*table, mutation.clone());
+                let decided = (*table, mutation.as_ref().clone());
                 self.propose_impatiently(command, decided).await
             }
             (Bug::SplitBrain, Command::Write { table, mutation }) if self.cut_off() => {
@@ -127,7 +128,8 @@ impl Planted {
     }
 
     fn cut_off(&self) -> bool {
-        let cut_off = self.unheard(self.options.timing.election);
+        // Longer than a busy machine makes its nodes wait for each other.
+        let cut_off = self.unheard(self.options.timing.election * 8 / 5);
         if !cut_off {
             self.alone.lock().clear();
         }
@@ -147,9 +149,9 @@ impl Planted {
                 reply = &mut proposed => return reply,
                 () = self.clock.sleep(PATIENCE) => {}
             }
-            if self.unheard(PATIENCE * 3 / 4) {
+            if self.unheard(PATIENCE * 8 / 9) {
                 let old = self.stored(write.0, &write.1.key)?;
-                return self.decide(write.0, &write.1, old).map(|(reply, _)| reply);
+                return self.decide(write.0, &write.1, old.as_ref()).map(|(reply, _)| reply);
             }
         }
     }
@@ -161,7 +163,7 @@ impl Planted {
             Some(item) => item.clone(),
             None => self.stored(table, &mutation.key)?,
         };
-        let (reply, change) = self.decide(table, mutation, old)?;
+        let (reply, change) = self.decide(table, mutation, old.as_ref())?;
         match change {
             Change::Keep => {}
             Change::Put(item) => drop(alone.insert(place, Some(item))),
@@ -180,13 +182,13 @@ impl Planted {
         &self,
         table: TableId,
         mutation: &Mutation,
-        old: Option<Item>,
+        old: Option<&Item>,
     ) -> Result<(Reply, Change), ProposeError> {
         let tables = self.state.tables();
         let Some(entry) = tables.get(&table) else {
             return Ok((Reply::NoSuchTable, Change::Keep));
         };
-        let applied = apply(mutation, &entry.schema, old.as_ref());
+        let applied = apply(mutation, &entry.schema, old);
         Ok((Reply::Written(applied.reply), applied.change))
     }
 }

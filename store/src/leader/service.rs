@@ -66,7 +66,7 @@ impl LeaderStore {
                     Some(Incoming { transfer: received, pieces: chunks })
                         if received == transfer && chunks.len() == pieces as usize =>
                     {
-                        member.install(vote, meta, chunks).await.map(Answer::Snapshot)
+                        member.install(vote, *meta, chunks).await.map(Answer::Snapshot)
                     }
                     _ => return Answer::Refused(String::from("pieces of the snapshot are missing")),
                 }

@@ -286,7 +286,8 @@ impl Backend for LeaderStore {
 
     async fn write(&self, mutation: Mutation) -> Result<Written, BackendError> {
         let group = self.group_of(mutation.key.partition_hash());
-        let propose = |table| Operation::Propose(Command::Write { table, mutation: mutation.clone() });
+        let propose =
+            |table| Operation::Propose(Command::Write { table, mutation: Box::new(mutation.clone()) });
         match self.on_table(&mutation.table, group, propose).await? {
             Outcome::Applied(Reply::Written(reply)) => {
                 Ok(Written { reply, partition: partition_name(group) })

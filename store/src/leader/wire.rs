@@ -54,7 +54,7 @@ pub enum Request {
         /// The sending leader's vote.
         vote: Vote,
         /// What the snapshot covers.
-        meta: SnapshotMeta,
+        meta: Box<SnapshotMeta>,
     },
     /// A client's operation, for the leader of a group.
     Forward {

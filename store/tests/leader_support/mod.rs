@@ -1,6 +1,7 @@
 //! Clusters of the leader style inside one test process, on a network that can be cut.
 
 #![allow(dead_code, reason = "each test file uses a part of this")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 pub(crate) mod net;
 
