@@ -57,6 +57,13 @@ impl GroupNetwork {
     }
 }
 
+impl GroupNetwork {
+    /// Whether no peer was heard for this long.
+    pub(super) fn silent_for(&self, silence: Duration) -> bool {
+        self.peers.values().all(|links| links.main.silence() > silence)
+    }
+}
+
 impl RaftNetworkFactory<TypeConfig> for GroupNetwork {
     type Network = PeerClient;
 

@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 use super::command::{Command, Reply, TableId};
 use super::group::ProposeError;
 use super::machine::Machine;
+use super::network::GroupNetwork;
 use super::raft_group::{GroupOptions, Reads, propose};
 use super::runtime::NodeContext;
 use super::state::{GroupState, NoSuchTable};
@@ -32,6 +33,7 @@ pub(super) struct Planted {
     options: GroupOptions,
     raft: Raft<TypeConfig, Machine>,
     state: Arc<GroupState>,
+    network: GroupNetwork,
     context: Arc<NodeContext>,
     clock: Arc<dyn Clock>,
     /// `split-brain`: what this node made of its items since it was cut off.
@@ -52,6 +54,7 @@ impl Planted {
         options: GroupOptions,
         raft: &Raft<TypeConfig, Machine>,
         state: Arc<GroupState>,
+        network: GroupNetwork,
         context: &Arc<NodeContext>,
     ) -> Option<Arc<Self>> {
         let bug = options.bugs.on()?;
@@ -62,6 +65,7 @@ impl Planted {
                 options,
                 raft: raft.clone(),
                 state,
+                network,
                 context: context.clone(),
                 clock: context.clock(),
                 alone: Mutex::default(),
@@ -121,14 +125,15 @@ impl Planted {
         })
     }
 
-    /// Whether this leader has not heard from a quorum for longer than `silence`.
+    /// Whether this leader has not heard from a quorum for longer than `silence`, and that because
+    /// it is cut off, not because a busy machine or disk makes everybody slow.
     fn unheard(&self, silence: Duration) -> bool {
         let age = |acked: Mono| self.clock.now() - acked;
-        self.leading().is_some_and(|leading| leading.quorum_acked.is_some_and(|acked| age(acked) > silence))
+        let old = |leading: Leading| leading.quorum_acked.is_some_and(|acked| age(acked) > silence);
+        self.network.silent_for(silence * 2 / 3) && self.leading().is_some_and(old)
     }
 
     fn cut_off(&self) -> bool {
-        // Longer than a busy machine makes its nodes wait for each other.
         let cut_off = self.unheard(self.options.timing.election * 8 / 5);
         if !cut_off {
             self.alone.lock().clear();

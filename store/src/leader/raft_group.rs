@@ -172,7 +172,7 @@ impl RaftGroup {
         let machine = Machine::new(state.clone(), options.bugs, committed);
         let raft = context
             .clone()
-            .scope(Raft::new(me, Arc::new(config), network, log, machine))
+            .scope(Raft::new(me, Arc::new(config), network.clone(), log, machine))
             .await
             .map_err(io::Error::other)?;
         let restarted = raft.with_raft_state(|state| state.vote_ref().leader_id.term > 0).await;
@@ -181,7 +181,7 @@ impl RaftGroup {
         } else {
             Duration::ZERO
         };
-        let planted = Planted::new(options, &raft, state.clone(), &context);
+        let planted = Planted::new(options, &raft, state.clone(), network, &context);
         let votes_from = clock.now() + wait;
         let group = Self { id, raft, state, context, clock, options, votes_from, planted };
         group.enter_elections_later();

@@ -24,6 +24,7 @@ const BATCH: usize = 256;
 #[derive(Clone, Debug)]
 pub struct Link {
     peer: Arc<str>,
+    heard: Arc<Mutex<Mono>>,
     calls: mpsc::Sender<Call>,
     world: World,
 }
@@ -39,17 +40,25 @@ impl Link {
     pub fn new(world: World, hello: Hello, peer: &str, shutdown: CancellationToken) -> Self {
         let (calls, queue) = mpsc::channel(QUEUE);
         let peer: Arc<str> = peer.into();
-        let dialler = Dialler { world: world.clone(), hello, peer: peer.clone(), queue };
+        let heard = Arc::new(Mutex::new(world.clock.now()));
+        let dialler =
+            Dialler { world: world.clone(), hello, peer: peer.clone(), heard: heard.clone(), queue };
         world.spawn.task(Box::pin(async move {
             shutdown.run_until_cancelled(dialler.run()).await;
         }));
-        Self { peer, calls, world }
+        Self { peer, heard, calls, world }
     }
 
     /// The peer's name.
     #[must_use]
     pub fn peer(&self) -> &str {
         &self.peer
+    }
+
+    /// How long ago the peer was heard last on this link; only a link with open calls listens.
+    #[must_use]
+    pub fn silence(&self) -> Duration {
+        self.world.clock.now() - *self.heard.lock()
     }
 
     /// Sends a request and waits for its answer, at most for `deadline` of the node's clock.
@@ -82,6 +91,7 @@ struct Dialler {
     world: World,
     hello: Hello,
     peer: Arc<str>,
+    heard: Arc<Mutex<Mono>>,
     queue: mpsc::Receiver<Call>,
 }
 
@@ -96,7 +106,7 @@ impl Dialler {
             }
             match self.dial().await {
                 Ok(stream) => {
-                    let connection = Connection::new(&self.world, stream);
+                    let connection = Connection::new(&self.world, stream, self.heard.clone());
                     let error = connection.run(first, &mut self.queue, &self.peer).await;
                     tracing::debug!(peer = %self.peer, %error, "connection lost");
                 }
@@ -167,7 +177,7 @@ type Waiting = BTreeMap<u64, (Mono, oneshot::Sender<Result<Bytes, CallError>>)>;
 /// What the reading and the writing half of a connection share.
 struct Shared {
     waiting: Mutex<Waiting>,
-    heard: Mutex<Mono>,
+    heard: Arc<Mutex<Mono>>,
 }
 
 /// One live connection.
@@ -179,9 +189,11 @@ struct Connection<'a> {
 }
 
 impl<'a> Connection<'a> {
-    fn new(world: &'a World, stream: BoxStream) -> Self {
+    fn new(world: &'a World, stream: BoxStream, heard: Arc<Mutex<Mono>>) -> Self {
         let (read, write) = tokio::io::split(stream);
-        let shared = Shared { waiting: Mutex::default(), heard: Mutex::new(world.clock.now()) };
+        // The peer's greeting was heard.
+        *heard.lock() = world.clock.now();
+        let shared = Shared { waiting: Mutex::default(), heard };
         Self { world, read: BufReader::new(read), write, shared: Arc::new(shared) }
     }
 
