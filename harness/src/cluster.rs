@@ -65,6 +65,19 @@ impl System {
         bundled.crashes().into_iter().map(crash).collect()
     }
 
+    /// True for endpoints that growler neither started nor may break.
+    pub(crate) fn is_foreign(&self) -> bool {
+        matches!(self, Self::Endpoints(_))
+    }
+
+    /// Endpoints that refuse a direct connection, past every proxy. The bundled nodes are watched otherwise.
+    pub(crate) async fn gone(&self) -> Vec<String> {
+        match self {
+            Self::Bundled(_) => Vec::new(),
+            Self::Endpoints(e) => e.gone().await,
+        }
+    }
+
     /// What `test.json` says of it.
     pub(crate) fn describe(&self) -> SystemUnderTest {
         match self {

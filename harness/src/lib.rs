@@ -50,8 +50,8 @@ fn exit(verdict: Verdict) -> ExitCode {
 fn start_logging(verbose: u8) {
     use tracing_subscriber::EnvFilter;
     let default = match verbose {
-        0 => "warn,openraft=error",
-        1 => "info,openraft=error",
+        0 => "warn,openraft=error,rustls_platform_verifier=off",
+        1 => "info,openraft=error,rustls_platform_verifier=off",
         2 => "debug,openraft=warn",
         _ => "trace",
     };

@@ -143,30 +143,23 @@ fn the_bank_is_refused_by_name_where_there_are_no_transactions() {
 }
 
 #[test]
-fn an_endpoint_that_goes_away_is_no_violation() {
-    let store = Store::start();
-    let out = tempfile::tempdir().unwrap();
-    let folder = out.path().to_str().unwrap();
-    let mut running = Running::start(&[
-        "test",
-        "--endpoint",
-        &store.url,
-        "--time",
-        "3s",
-        "--recovery",
-        "2s",
-        "--min-ok",
-        "1",
-        "--out",
-        folder,
-    ]);
-    running.wait_for_line("main");
-    drop(store);
-    let (status, said) = running.wait();
-    assert_eq!(code(status), 4, "{said:#?}");
-    let results = json(&latest(out.path()).join("results.json"));
-    assert!(results["reasons"][0].as_str().unwrap().contains("went away"), "{results}");
-    assert_eq!(results["valid"], true, "{results}");
+fn an_endpoint_that_goes_away_is_no_violation_whether_or_not_faults_were_in_force() {
+    for faults in ["none", "partition"] {
+        let store = Store::start();
+        let out = tempfile::tempdir().unwrap();
+        let folder = out.path().to_str().unwrap();
+        let arguments =
+            ["test", "--endpoint", &store.url, "--time", "4s", "--recovery", "2s", "--min-ok", "1"];
+        let mut running =
+            Running::start(&[arguments.as_slice(), &["--faults", faults, "--out", folder]].concat());
+        running.wait_for_line("main");
+        drop(store);
+        let (status, said) = running.wait();
+        assert_eq!(code(status), 4, "faults {faults}: {said:#?}");
+        let results = json(&latest(out.path()).join("results.json"));
+        assert!(results["reasons"].to_string().contains("went away"), "faults {faults}: {results}");
+        assert_eq!(results["valid"], true, "faults {faults}: {results}");
+    }
 }
 
 #[test]

@@ -69,6 +69,17 @@ impl Endpoints {
         self.endpoints.clone()
     }
 
+    /// Those that refuse a direct connection now.
+    pub(crate) async fn gone(&self) -> Vec<NodeName> {
+        let mut gone = Vec::new();
+        for endpoint in &self.endpoints {
+            if find(&endpoint.url).await.is_err() {
+                gone.push(endpoint.name.clone());
+            }
+        }
+        gone
+    }
+
     /// What the nemesis may do.
     pub(crate) fn cluster(&self) -> Arc<dyn Cluster> {
         Arc::clone(&self.cluster) as Arc<dyn Cluster>

@@ -11,7 +11,7 @@ use growler_nemesis::cluster::NemesisEvent;
 use growler_nemesis::{Capabilities, Nemesis, NemesisReport, Plan, PlanError, PlanRequest};
 use growler_results::history::Recorder;
 use growler_results::run::RunFolder;
-use growler_results::test_file::{Phase, TestFile};
+use growler_results::test_file::{Phase, Recovery, TestFile};
 use growler_results::verdict::Crash;
 use growler_workloads::dynamodb::{Client, ClientFactory};
 use growler_workloads::probe::Canary;
@@ -99,8 +99,12 @@ impl Run {
         self.test.system = system.describe();
         self.test.nodes = system.nodes();
         self.with_tables(&system, began).await;
-        let crashes = system.crashes(&self.clock);
-        self.notes.crashes.extend(crashes);
+        for crash in system.crashes(&self.clock) {
+            // The nemesis may have met the same death before.
+            if !self.notes.crashes.iter().any(|c| c.node == crash.node) {
+                self.notes.crashes.push(crash);
+            }
+        }
         system.shut_down().await;
     }
 
@@ -207,8 +211,7 @@ impl Run {
         let recoveries = monitor.await.unwrap_or_default();
         self.test.timings.recoveries = recoveries;
         self.end_phase("recovery", began);
-        if going && !self.interrupt.requested() {
-            self.health_check(&probes).await;
+        if going && !self.interrupt.requested() && self.still_there(system, &probes).await {
             let began = self.begin("final reads", "");
             load.begin_final_reads();
             let limit = self.clock.elapsed() + self.prepared.options.recovery + FINAL_READS;
@@ -285,27 +288,29 @@ impl Run {
         }
     }
 
-    /// Without a fault there was no heal and no recovery: is the system still there at all?
-    async fn health_check(&mut self, probes: &Probes) {
-        if !self.test.timings.recoveries.is_empty() {
-            return;
+    /// Is the system still there? Without a fault there was no heal and no recovery to tell. An endpoint that
+    /// went away by itself is not judged: growler did not break it.
+    async fn still_there(&mut self, system: &System, probes: &Probes) -> bool {
+        let unbroken = self.test.timings.recoveries.is_empty();
+        if unbroken {
+            let interrupt = self.interrupt.clone();
+            let check = probes.measure(self.clock.now_ns(), async move { interrupt.wait().await }).await;
+            self.test.timings.recoveries.extend(check.missed().then_some(check));
         }
-        let interrupt = self.interrupt.clone();
-        let check = probes.measure(self.clock.now_ns(), async move { interrupt.wait().await }).await;
-        if !check.missed() {
-            return;
+        let missed = |r: &Recovery| r.missed();
+        if !self.test.timings.recoveries.iter().any(missed) || !system.is_foreign() {
+            return true;
         }
-        if self.prepared.options.endpoint.is_empty() {
-            self.test.timings.recoveries.push(check);
-        } else {
-            let gone = check.per.iter().filter(|p| p.acked_ns.is_none());
-            let mut names: Vec<_> = gone.map(|p| p.node.clone()).collect();
-            names.dedup();
-            let names = names.join(", ");
-            self.notes
-                .environment
-                .push(format!("the endpoint went away: no write was acknowledged by {names}"));
+        let gone = system.gone().await;
+        if gone.is_empty() && !unbroken {
+            return true;
         }
+        self.test.timings.recoveries.retain(|r| !r.missed());
+        let who = if gone.is_empty() { system.nodes() } else { gone };
+        self.notes
+            .environment
+            .push(format!("the endpoint went away: no write was acknowledged by {}", who.join(", ")));
+        false
     }
 
     async fn final_reads(&mut self, workers: &mut JoinSet<()>, limit: Duration) {
