@@ -32,7 +32,7 @@ use std::thread;
 use general::{Answer, Exhausted, Limits};
 pub use object::InputError;
 use object::Object;
-use problem::Problem;
+use problem::{Problem, Solution};
 use serde_json::Value;
 
 use crate::history::{Event, Operation, PairError, by_key, pair};
@@ -129,10 +129,10 @@ fn share(budget: &Budget, object: &Object<'_>, objects: &[Object<'_>]) -> Limits
 
 /// Judges one object.
 fn judge(object: &Object<'_>, limits: Limits) -> Finding {
-    let (answer, steps) = Problem::whole(object).solve(limits);
+    let Solution { answer, steps, clues } = Problem::whole(object).solve(limits);
     let anomaly = match answer {
         Answer::Not { at } => {
-            let certificate = certificate::find(object, at, limits);
+            let certificate = certificate::find(object, at, &clues, limits);
             Some(classify::anomaly(object, &certificate))
         }
         Answer::Linearizable | Answer::Unknown { .. } => None,

@@ -6,15 +6,17 @@
 //! full strength. That makes greedy deletion right (it is the minimising half of Zeller and Hildebrandt's
 //! delta debugging, 2002): one pass that tries every member once leaves an irreducible set.
 //!
-//! The search starts where the history first goes wrong. The shortest refuted prefix is found by galloping
-//! from the moment at which the engine gave up; then the last operations of the prefix, twice as many each
-//! time, until they are enough. Some violations need an operation from after the prefix (a value that was
-//! read before its write was invoked): those are taken last, in order of invocation.
+//! The search starts where the engine got stuck. A violation is mostly between operations that ended around
+//! that moment and operations, from whatever time, that concern the values that the engine was stuck with.
+//! So operations of both sorts are taken alternately, the nearest first, twice as many each time, until they
+//! are enough. Of those and some more, what ended last is left out first: the story is that of the first
+//! answer that was wrong, not of the confusion after it.
 
-use super::general::{Answer, Limits};
+use super::general::{Answer, END, Limits};
 use super::object::Object;
-use super::problem::Problem;
+use super::problem::Solution;
 use super::weaken::Weakening;
+use crate::model::register::Symbol;
 
 /// The operations that prove a violation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,17 +30,20 @@ pub(crate) struct Certificate {
 /// What share of the object's budget one attempt may use: attempts are many, and most are small.
 const ATTEMPT_SHARE: u64 = 8;
 
+/// Among at least this many operations, the first that are refuted are looked for.
+const NEIGHBOURHOOD: usize = 256;
+
 /// A certificate of this size is small enough to be read: no other order of deletion is tried.
 const READABLE: usize = 12;
 
 /// How many orders of deletion are tried otherwise.
 const ROUNDS: usize = 4;
 
-/// Finds a certificate for an object that is not linearizable, `at` being where the engine gave up.
-pub(crate) fn find(object: &Object<'_>, at: u32, limits: Limits) -> Certificate {
+/// Finds a certificate for an object that is not linearizable. The engine got stuck `at` this moment, with
+/// values that are its `clues`.
+pub(crate) fn find(object: &Object<'_>, at: u32, clues: &[Symbol], limits: Limits) -> Certificate {
     let mut search = Minimiser { history: Weakening::new(object), limits, decided: true };
-    let end = search.shortest_prefix(at);
-    let enough = search.enough(end);
+    let enough = search.enough(at, clues);
     let mut best: Option<Certificate> = None;
     for round in 0..ROUNDS {
         let mut entries = reordered(&enough, round);
@@ -81,63 +86,31 @@ struct Minimiser<'o, 'h> {
 }
 
 impl Minimiser<'_, '_> {
-    /// Whether the problem certainly has no solution.
-    fn refuted(&mut self, problem: &Problem) -> bool {
+    /// Whether these entries alone, everything else weakened, are refuted.
+    fn proves(&mut self, members: &[usize]) -> bool {
         let attempt = Limits { steps: self.limits.steps / ATTEMPT_SHARE, ..self.limits };
-        let (answer, steps) = problem.solve(attempt);
+        let Solution { answer, steps, .. } = self.history.problem(members).solve(attempt);
         self.limits.steps -= steps.min(self.limits.steps);
         self.decided &= !matches!(answer, Answer::Unknown { .. });
         matches!(answer, Answer::Not { .. })
     }
 
-    /// Whether these entries alone, everything else weakened, are refuted.
-    fn proves(&mut self, members: &[usize]) -> bool {
-        let problem = self.history.problem(members);
-        self.refuted(&problem)
-    }
-
-    /// The first completion after which the history is refuted, from `at` on.
-    fn shortest_prefix(&mut self, at: u32) -> u32 {
-        let object = self.history.object;
-        let mut ends: Vec<u32> =
-            object.entries.iter().filter_map(|entry| entry.ret).filter(|&ret| ret >= at).collect();
-        ends.sort_unstable();
-        // The engine looks ahead, so it may give up a little before the prefix is refuted.
-        let mut reach = 1;
-        while reach < ends.len() && !self.refuted(&Problem::prefix(object, ends[reach - 1])) {
-            reach *= 2;
-        }
-        let (mut low, mut high) = (reach / 2, reach.min(ends.len()));
-        while low + 1 < high {
-            let middle = low.midpoint(high);
-            if self.refuted(&Problem::prefix(object, ends[middle - 1])) {
-                high = middle;
-            } else {
-                low = middle;
-            }
-        }
-        high.checked_sub(1).map_or(at, |last| ends[last])
-    }
-
-    /// Entries that are refuted with everything else weakened. Tried first, alternately: the last of the
-    /// prefix, and the last that concern a value of the one that ended it. A violation is mostly between the
-    /// two, however far back the value comes from.
-    fn enough(&mut self, end: u32) -> Vec<usize> {
+    /// Entries that are refuted with everything else weakened.
+    fn enough(&mut self, at: u32, clues: &[Symbol]) -> Vec<usize> {
         let entries = &self.history.object.entries;
-        let (mut inside, after): (Vec<usize>, Vec<usize>) =
-            (0..entries.len()).partition(|&at| entries[at].ret.is_some_and(|ret| ret <= end));
-        inside.sort_by_key(|&at| std::cmp::Reverse(entries[at].ret));
-        let values = |at: usize| [entries[at].action.saw(), entries[at].action.wrote()];
-        let final_values = inside.first().map_or([None; 2], |&last| values(last));
-        let concerns =
-            |&&at: &&usize| values(at).into_iter().flatten().any(|value| final_values.contains(&Some(value)));
-        let mut related = inside.iter().filter(concerns);
+        let mut nearest: Vec<usize> = (0..entries.len()).collect();
+        nearest.sort_by_key(|&entry| entries[entry].ret.unwrap_or(entries[entry].call).abs_diff(at));
+        let concerns = |&&entry: &&usize| {
+            let action = entries[entry].action;
+            [action.saw(), action.wrote()].into_iter().flatten().any(|value| clues.contains(&value))
+        };
+        let mut related = nearest.iter().filter(concerns);
         let mut listed = vec![false; entries.len()];
         let mut order = Vec::with_capacity(entries.len());
-        for &recent in inside.iter().chain(&after) {
-            for at in [Some(recent), related.next().copied()].into_iter().flatten() {
-                if !std::mem::replace(&mut listed[at], true) {
-                    order.push(at);
+        for &near in &nearest {
+            for entry in [Some(near), related.next().copied()].into_iter().flatten() {
+                if !std::mem::replace(&mut listed[entry], true) {
+                    order.push(entry);
                 }
             }
         }
@@ -145,8 +118,27 @@ impl Minimiser<'_, '_> {
         while count < order.len() && !self.proves(&order[..count]) {
             count *= 2;
         }
-        order.truncate(count);
-        order
+        order.truncate(count.max(NEIGHBOURHOOD));
+        self.until_refuted(order)
+    }
+
+    /// Of entries that are enough, the shortest run of those that ended first.
+    fn until_refuted(&mut self, mut entries: Vec<usize>) -> Vec<usize> {
+        let end = |&entry: &usize| self.history.object.entries[entry].ret.unwrap_or(END);
+        entries.sort_by_key(end);
+        let (mut low, mut high) = (0, entries.len());
+        while low + 1 < high {
+            let middle = low.midpoint(high);
+            if self.proves(&entries[..middle]) {
+                high = middle;
+            } else {
+                low = middle;
+            }
+        }
+        entries.truncate(high);
+        // Those that ended last are what it hangs on: they are the last to be left out.
+        entries.reverse();
+        entries
     }
 
     /// Leaves out what can be left out: large chunks first, then one by one.

@@ -94,6 +94,18 @@ pub(crate) enum Answer {
     },
 }
 
+/// What came out of a search.
+#[derive(Debug)]
+pub(crate) struct Outcome<S> {
+    /// The answer.
+    pub(crate) answer: Answer,
+    /// The steps that it took.
+    pub(crate) steps: u64,
+    /// Where there is no order: the job that could not be placed, and the states (some of them, if there are
+    /// many) in which that was tried last. Clues for a proof, no proof.
+    pub(crate) stuck: Option<(usize, Vec<S>)>,
+}
+
 /// What is known of an object beyond its model. Jobs are named by their place in the list.
 ///
 /// Every method has the answer that claims nothing; a claim must be true, or the verdict will not be.
@@ -127,13 +139,13 @@ pub(crate) trait Guide<M: Model> {
     }
 }
 
-/// Whether the jobs can be ordered into a run of the model, and the steps that it took to find out.
+/// Whether the jobs can be ordered into a run of the model.
 pub(crate) fn search<M: Model, G: Guide<M>>(
     model: &M,
     guide: &G,
     jobs: &[Job<M::Op>],
     limits: Limits,
-) -> (Answer, u64) {
+) -> Outcome<M::State> {
     let timeline = Timeline::of(jobs);
     match timeline.width {
         0..=64 => Search::<M, G, 1>::new(model, guide, jobs, &timeline, limits).run(),
@@ -141,7 +153,10 @@ pub(crate) fn search<M: Model, G: Guide<M>>(
         129..=512 => Search::<M, G, 8>::new(model, guide, jobs, &timeline, limits).run(),
         513..=2048 => Search::<M, G, 32>::new(model, guide, jobs, &timeline, limits).run(),
         2049..=8192 => Search::<M, G, 128>::new(model, guide, jobs, &timeline, limits).run(),
-        _ => (Answer::Unknown { from: 0, to: END, why: Exhausted::Width }, 0),
+        _ => {
+            let answer = Answer::Unknown { from: 0, to: END, why: Exhausted::Width };
+            Outcome { answer, steps: 0, stuck: None }
+        }
     }
 }
 
@@ -261,7 +276,7 @@ mod tests {
     const PLENTY: Limits = Limits { steps: 1_000_000, bytes: 1 << 20 };
 
     fn answer(jobs: &[Job<Op>]) -> Answer {
-        search(&Bag, &NoGuide, jobs, PLENTY).0
+        search(&Bag, &NoGuide, jobs, PLENTY).answer
     }
 
     #[test]
@@ -318,7 +333,7 @@ mod tests {
         let mut jobs = vec![must(Op::Sum(0), 1, 2)];
         jobs.extend((0..8).map(|n| must(Op::Put(n), 3, 20)));
         jobs.push(must(Op::Sum(99), 4, 21));
-        let limited = |limits| search(&Bag, &NoGuide, &jobs, limits).0;
+        let limited = |limits| search(&Bag, &NoGuide, &jobs, limits).answer;
         let unknown = |why| Answer::Unknown { from: 2, to: 20, why };
         assert_eq!(limited(Limits { steps: 9, ..PLENTY }), unknown(Exhausted::Steps));
         assert_eq!(limited(Limits { bytes: 999, ..PLENTY }), unknown(Exhausted::Bytes));

@@ -89,8 +89,7 @@ impl Lifetimes {
                 value == junk || (lifetime.writers == 1 && !lifetime.coveted)
             };
             let free = job.must && !avoids && job.op.set.is_some_and(once);
-            // Where something must not be in force, a blind write is just a write.
-            let blind = job.op.set.filter(|_| job.op.need == Need::Any && !avoids);
+            let blind = job.op.set.filter(|_| job.op.need == Need::Any);
             Role { free, writes: job.op.set.is_some(), blind }
         };
         let roles = jobs.iter().map(role).collect();

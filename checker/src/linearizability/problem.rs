@@ -1,8 +1,8 @@
 //! From an object's history to a search problem, and from there to an answer.
 //!
 //! A problem is a list of jobs: what each operation needs, what it leaves, when it may happen, and whether it
-//! must. All of a history counts here, or a prefix of it; [`super::weaken`] makes the problems in which only
-//! some operations count in full. Before a problem is searched, it is [reduced](super::reduce).
+//! must. All of a history counts here; [`super::weaken`] makes the problems in which only some operations
+//! count in full. Before a problem is searched, it is [reduced](super::reduce).
 //!
 //! Opaque refusals ("the value was not e at some moment") spoil the reductions, and make the question
 //! NP-complete even where every value is unique: any indeterminate write may be the one that let a refusal be
@@ -10,10 +10,10 @@
 //! leaves such writes out. An order that it finds is one, since every refusal still counts; only where it
 //! finds none, a *careful* attempt with all of them decides.
 
-use super::general::{self, Answer, END, Job, Limits};
+use super::general::{self, Answer, END, Job, Limits, Outcome};
 use super::object::{Action, Entry, Object};
 use super::reduce::{Manner, Reduced};
-use crate::model::register::{Need, Register, RegisterOp};
+use crate::model::register::{Need, Register, RegisterOp, Symbol};
 
 /// What is to be ordered.
 #[derive(Debug)]
@@ -34,30 +34,42 @@ impl Problem {
         Self { jobs, values: object.values.len() }
     }
 
-    /// What happened up to a moment; what is open then is indeterminate.
-    pub(super) fn prefix(object: &Object<'_>, end: u32) -> Self {
-        let jobs = object.entries.iter().filter_map(|entry| up_to(entry, end)).collect();
-        Self { jobs, values: object.values.len() }
+    /// Searches for an order.
+    pub(super) fn solve(&self, limits: Limits) -> Solution {
+        if !self.jobs.iter().any(|job| matches!(job.op.need, Need::Not(_))) {
+            return self.search(Manner::Careful, limits);
+        }
+        let bold = self.search(Manner::Bold, Limits { steps: limits.steps / BOLD_SHARE, ..limits });
+        if bold.answer == Answer::Linearizable {
+            return bold;
+        }
+        let rest = Limits { steps: limits.steps.saturating_sub(bold.steps), ..limits };
+        let careful = self.search(Manner::Careful, rest);
+        Solution { steps: bold.steps + careful.steps, ..careful }
     }
 
-    /// Searches for an order; says also how many steps it took.
-    pub(super) fn solve(&self, limits: Limits) -> (Answer, u64) {
-        let search = |manner, limits| {
-            let Reduced { jobs, lifetimes } = Reduced::new(self, manner);
-            general::search(&Register, &lifetimes, &jobs, limits)
-        };
-        if !self.jobs.iter().any(|job| matches!(job.op.need, Need::Not(_))) {
-            return search(Manner::Careful, limits);
+    fn search(&self, manner: Manner, limits: Limits) -> Solution {
+        let Reduced { jobs, lifetimes } = Reduced::new(self, manner);
+        let Outcome { answer, steps, stuck } = general::search(&Register, &lifetimes, &jobs, limits);
+        let (job, mut clues) = stuck.unzip();
+        let op = job.map(|job| jobs[job].op);
+        clues.get_or_insert_default().extend(op.and_then(|op| op.set));
+        if let Some(Need::Is(value) | Need::Not(value)) = op.map(|op| op.need) {
+            clues.get_or_insert_default().push(value);
         }
-        let part = Limits { steps: limits.steps / BOLD_SHARE, ..limits };
-        let (answer, bold_steps) = search(Manner::Bold, part);
-        if answer == Answer::Linearizable {
-            return (answer, bold_steps);
-        }
-        let rest = Limits { steps: limits.steps.saturating_sub(bold_steps), ..limits };
-        let (answer, steps) = search(Manner::Careful, rest);
-        (answer, bold_steps + steps)
+        Solution { answer, steps, clues: clues.unwrap_or_default() }
     }
+}
+
+/// What came out of solving a problem.
+#[derive(Debug)]
+pub(super) struct Solution {
+    /// The answer.
+    pub(super) answer: Answer,
+    /// The steps that it took.
+    pub(super) steps: u64,
+    /// Where there is no order: values that may have to do with it.
+    pub(super) clues: Vec<Symbol>,
 }
 
 /// The job of an entry as it is.
@@ -85,15 +97,4 @@ pub(super) fn bare(entry: &Entry) -> Option<RegisterOp> {
         Action::Cas { old, .. } => Need::Is(old),
     };
     Some(RegisterOp { need, set: entry.action.wrote() })
-}
-
-/// The job of an entry in the prefix that ends at a moment.
-fn up_to(entry: &Entry, end: u32) -> Option<Job<RegisterOp>> {
-    if entry.call > end {
-        return None;
-    }
-    if entry.ret.is_some_and(|ret| ret <= end) {
-        return Some(as_recorded(entry));
-    }
-    bare(entry).map(|op| Job { op, call: entry.call, ret: END, must: false })
 }

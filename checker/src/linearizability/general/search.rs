@@ -1,8 +1,11 @@
 //! The walk over the timeline: one configuration set, extended at every return.
 
 use super::store::{Config, Roles, Store};
-use super::{Answer, END, Exhausted, Guide, Job, Limits, Mask, Moment, Timeline};
+use super::{Answer, END, Exhausted, Guide, Job, Limits, Mask, Moment, Outcome, Timeline};
 use crate::model::Model;
+
+/// How many states are named as clues where a search gets stuck.
+const CLUES: usize = 16;
 
 /// A search in progress. `W` is the width of its masks in words.
 pub(super) struct Search<'a, M: Model, G, const W: usize> {
@@ -53,30 +56,38 @@ impl<'a, M: Model, G: Guide<M>, const W: usize> Search<'a, M, G, W> {
         }
     }
 
-    pub(super) fn run(mut self) -> (Answer, u64) {
+    pub(super) fn run(mut self) -> Outcome<M::State> {
         let mut cut = 0;
         for &(now, moment) in &self.timeline.moments {
             match moment {
                 Moment::Call(job) => self.call(job),
                 Moment::Return(job) => {
+                    // A job that would have to take effect before its call never does.
                     if self.jobs[job].call > now {
-                        // It would have to take effect before its call.
-                        return (Answer::Not { at: now }, self.steps);
+                        return self.stuck(job, now);
                     }
                     if let Err(why) = self.extend_to(job, now) {
-                        return (Answer::Unknown { from: cut, to: now, why }, self.steps);
+                        let answer = Answer::Unknown { from: cut, to: now, why };
+                        return Outcome { answer, steps: self.steps, stuck: None };
+                    }
+                    if self.frontier.is_empty() {
+                        return self.stuck(job, now);
                     }
                     self.retire(job);
-                    if self.frontier.is_empty() {
-                        return (Answer::Not { at: now }, self.steps);
-                    }
                 }
             }
             if self.open.is_empty() && now != END {
                 cut = now;
             }
         }
-        (Answer::Linearizable, self.steps)
+        Outcome { answer: Answer::Linearizable, steps: self.steps, stuck: None }
+    }
+
+    /// No configuration is left in which the job has taken effect by now.
+    fn stuck(&self, job: usize, now: u32) -> Outcome<M::State> {
+        let tried = self.seen.iter().chain(&self.frontier).map(|config| config.state.clone());
+        let states = tried.take(CLUES).collect();
+        Outcome { answer: Answer::Not { at: now }, steps: self.steps, stuck: Some((job, states)) }
     }
 
     /// A job becomes possible. Nothing happens yet, except to what can be done with at once.
@@ -144,6 +155,7 @@ impl<'a, M: Model, G: Guide<M>, const W: usize> Search<'a, M, G, W> {
     fn extend_to(&mut self, target: usize, now: u32) -> Result<(), Exhausted> {
         let slot = usize::from(self.slot_of[target]);
         let must = self.jobs[target].must;
+        self.seen.clear();
         if must && self.frontier.iter().all(|config| config.done.has(slot)) {
             return Ok(());
         }
@@ -165,7 +177,6 @@ impl<'a, M: Model, G: Guide<M>, const W: usize> Search<'a, M, G, W> {
             at += 1;
             self.within_limits()?;
         }
-        self.seen.clear();
         self.frontier = self.reached.drain();
         Ok(())
     }

@@ -91,6 +91,11 @@ impl<S: Clone + Eq + Hash, const W: usize> Store<S, W> {
         self.configs.get(at).map(|config| self.alive[at].then_some(config))
     }
 
+    /// All configurations, in order of arrival.
+    pub(super) fn iter(&self) -> std::slice::Iter<'_, Config<S, W>> {
+        self.configs.iter()
+    }
+
     /// Takes all undominated configurations out.
     pub(super) fn drain(&mut self) -> Vec<Config<S, W>> {
         let alive = std::mem::take(&mut self.alive);
