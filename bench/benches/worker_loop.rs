@@ -36,7 +36,9 @@ fn constant_server() -> SocketAddr {
                 let (stream, _) = listener.accept().await.unwrap();
                 stream.set_nodelay(true).unwrap();
                 let answer = service_fn(|_| async {
-                    Ok::<_, Infallible>(hyper::Response::new(Full::new(Bytes::from_static(ANSWER.as_bytes()))))
+                    Ok::<_, Infallible>(hyper::Response::new(Full::new(Bytes::from_static(
+                        ANSWER.as_bytes(),
+                    ))))
                 });
                 tokio::spawn(
                     hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), answer),
@@ -52,11 +54,13 @@ async fn recorded(server: SocketAddr, operations: u64) -> Duration {
     let folder = tempfile::tempdir().unwrap();
     let clock = RunClock::start();
     let recorder = Recorder::create(&folder.path().join("h.jsonl"), move || clock.now_ns()).unwrap();
-    let endpoints = vec![Endpoint { name: "n1".to_owned(), url: format!("http://{server}"), connect_to: None }];
+    let endpoints =
+        vec![Endpoint { name: "n1".to_owned(), url: format!("http://{server}"), connect_to: None }];
     let identity = Identity::from_environment(&endpoints).unwrap();
     let caps = Arc::new(Caps::new(None, None, None));
     let timeout = Duration::from_secs(5);
-    let clients = ClientFactory::new(ClientConfig { endpoints, identity, timeout, cacert: None, caps }).unwrap();
+    let clients =
+        ClientFactory::new(ClientConfig { endpoints, identity, timeout, cacert: None, caps }).unwrap();
     let (mode, watched) = watch::channel(Mode::Go);
     let shape = Shape {
         keys: 24,
@@ -102,7 +106,9 @@ async fn bare(server: SocketAddr, operations: u64) -> Duration {
                         .post(format!("http://{server}/"))
                         .header("x-amz-target", "DynamoDB_20120810.GetItem")
                         .header("content-type", "application/x-amz-json-1.0")
-                        .body(r#"{"TableName":"growler-bench","Key":{"pk":{"S":"k1"}},"ConsistentRead":true}"#);
+                        .body(
+                            r#"{"TableName":"growler-bench","Key":{"pk":{"S":"k1"}},"ConsistentRead":true}"#,
+                        );
                     request.send().await.unwrap().bytes().await.unwrap();
                 }
             })
