@@ -4,12 +4,12 @@
 //! each key is judged by itself, several at a time, and the results are put together in the order of the
 //! keys. For one key:
 //!
-//! 1. [`object`] applies the contract's table: what does each operation say?
-//! 2. [`problem`] turns it into jobs to be ordered, [`reduce`] leaves out what cannot matter, and
-//!    [`lifetimes`] finds what is known of each value.
-//! 3. [`general`] searches for an order that explains everything.
-//! 4. If there is none, [`certificate`] finds the few operations that prove it (by what is left when others
-//!    are weakened: [`weaken`]), [`classify`] names the anomaly, and [`explain`] says it in a sentence.
+//! 1. `object` applies the contract's table: what does each operation say?
+//! 2. `problem` turns it into jobs to be ordered, `reduce` leaves out what cannot matter, and
+//!    `lifetimes` finds what is known of each value.
+//! 3. `general` searches for an order that explains everything.
+//! 4. If there is none, `certificate` finds the few operations that prove it (by what is left when others
+//!    are weakened: `weaken`), `classify` names the anomaly, and `explain` says it in a sentence.
 //!
 //! The budget is dealt out by the number of operations of each key, so the answer does not depend on which
 //! key is judged first, or on how many threads there are.

@@ -38,8 +38,8 @@ fn stale_read_an_old_value_while_the_newer_one_is_still_seen() {
     assert_eq!(found.context, [6], "who still saw the newer value");
     assert_eq!(
         found.explanation,
-        "Process 1 read 1 (0.004 s to 0.005 s), although before that process 0 wrote 2 (0.002 s to 0.003 s), \
-         and process 2 read 2 (0.006 s to 0.007 s)."
+        "Process 1 read 1 (0.004 s to 0.005 s), although before that process 0 wrote 2 (0.002 s to 0.003 s); at \
+         that time or later, process 2 read 2 (0.006 s to 0.007 s)."
     );
 }
 

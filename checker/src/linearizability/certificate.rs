@@ -30,8 +30,8 @@ pub(crate) struct Certificate {
 /// What share of the object's budget one attempt may use: attempts are many, and most are small.
 const ATTEMPT_SHARE: u64 = 8;
 
-/// Among at least this many operations, the first that are refuted are looked for.
-const NEIGHBOURHOOD: usize = 256;
+/// Among this many times as many operations as were enough, those that are refuted first are looked for.
+const NEIGHBOURHOOD: usize = 8;
 
 /// A certificate of this size is small enough to be read: no other order of deletion is tried.
 const READABLE: usize = 12;
@@ -118,7 +118,7 @@ impl Minimiser<'_, '_> {
         while count < order.len() && !self.proves(&order[..count]) {
             count *= 2;
         }
-        order.truncate(count.max(NEIGHBOURHOOD));
+        order.truncate(count.saturating_mul(NEIGHBOURHOOD));
         self.until_refuted(order)
     }
 

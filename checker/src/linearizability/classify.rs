@@ -14,8 +14,10 @@
 //! 6. Two operations replaced the same value, be it that one of them is not in the certificate, but wrote on
 //!    that condition what a member saw: `lost-update`; but `double-apply` if that value's own
 //!    write never got an answer (or was sent again), and what first replaced it was seen in between.
-//! 7. A value came back: some operation saw an *old* value x after another, which had ended before it,
-//!    wrote or saw a *newer* y. Older is what was invoked first. Then, in this order:
+//! 7. A value came back: some operation saw x after another, which had ended before it, wrote or saw a
+//!    *newer* y. Of several such pairs, it is the one whose seer ended last (a certificate is about the first
+//!    answer that was wrong, so all before that one may be believed), if possible one in which the write of x
+//!    was invoked before that of y. Then, in this order:
 //!    a conditional write that was applied on x: `lost-update`;
 //!    y, or something as new, is seen by an operation that ends later: `stale-read`;
 //!    y was a delete: `resurrected`;
@@ -289,7 +291,7 @@ impl Case<'_, '_> {
                 let Some(new) = self.in_force_after(newer).filter(|&new| new != old) else { continue };
                 if self.entry(newer).precedes(self.entry(seer)) {
                     let is_older = self.is_older(old, newer, new);
-                    let order = (is_older, self.entry(seer).call, self.entry(newer).ret);
+                    let order = (self.entry(seer).ret, is_older, self.entry(newer).ret);
                     found.push((order, (seer, newer, old, new)));
                 }
             }

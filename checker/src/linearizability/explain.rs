@@ -60,7 +60,8 @@ impl Narrator<'_, '_> {
                 format!("{}, although before that {}.", told(seer), told(newer))
             }
             Shape::Stale { newer, seer, later } => {
-                format!("{}, although before that {}, and {}.", told(seer), told(newer), told(later))
+                let (stale, newer, later) = (told(seer), told(newer), told(later));
+                format!("{stale}, although before that {newer}; at that time or later, {later}.")
             }
             Shape::Resurrected { newer, seer } => format!(
                 "{}, although before that {}, and nothing shows that the item was still gone later.",
