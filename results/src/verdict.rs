@@ -1,7 +1,7 @@
 //! The verdict of a run: what the checks, the faults and the accidents of a run come to, as one word and
 //! one exit code.
 //!
-//! [`Verdict`] is the contract's table of exit codes. [`judge`] is the only place where a verdict is
+//! [`Verdict`] is the contract's table of exit codes. [`fn@judge`] is the only place where a verdict is
 //! decided: a pure function of everything that bears on it. [`Results`] is the file that keeps it.
 
 mod coverage;

@@ -46,7 +46,7 @@ pub struct NodeConfig {
     pub peer_listen: SocketAddr,
     /// The other nodes, and the addresses at which this one reaches them.
     pub peers: BTreeMap<String, SocketAddr>,
-    /// Settings by name: [`settings`].
+    /// Settings by name: [`fn@settings`].
     pub settings: BTreeMap<String, String>,
     /// The page that says how this node's clock is wrong.
     pub clock_page: Option<PathBuf>,
