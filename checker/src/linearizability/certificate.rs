@@ -36,17 +36,23 @@ const NEIGHBOURHOOD: usize = 8;
 /// A certificate of this size is small enough to be read: no other order of deletion is tried.
 const READABLE: usize = 12;
 
+/// Objects with more entries than this are not searched as a whole again.
+const SMALL_OBJECT: usize = 4_000;
+
 /// How many orders of deletion are tried otherwise.
-const ROUNDS: usize = 4;
+const ROUNDS: usize = 8;
 
 /// Finds a certificate for an object that is not linearizable. The engine got stuck `at` this moment, with
 /// values that are its `clues`.
 pub(crate) fn find(object: &Object<'_>, at: u32, clues: &[Symbol], limits: Limits) -> Certificate {
     let mut search = Minimiser { history: Weakening::new(object), limits, decided: true };
     let enough = search.enough(at, clues);
+    let whole: Vec<usize> = (0..object.entries.len()).collect();
     let mut best: Option<Certificate> = None;
     for round in 0..ROUNDS {
-        let mut entries = reordered(&enough, round);
+        // Every other round begins with the whole object: the first moment may be the hardest to tell.
+        let from = if round % 2 == 1 && whole.len() <= SMALL_OBJECT { &whole } else { &enough };
+        let mut entries = reordered(from, round / 2);
         search.shrink(&mut entries);
         entries.sort_unstable();
         let found = Certificate { entries, irreducible: search.decided };
