@@ -87,6 +87,15 @@ fn a_malformed_history_is_refused_with_file_and_line() {
 }
 
 #[test]
+fn a_history_that_no_process_can_have_made_is_refused() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    writeln!(file, r#"{{"process":0,"type":"invoke","f":"read","key":"a","value":null}}"#).unwrap();
+    writeln!(file, r#"{{"process":0,"type":"invoke","f":"read","key":"a","value":null}}"#).unwrap();
+    let path = file.path().to_str().unwrap();
+    refused(&["check", path], 254, &[path, "process 0"]);
+}
+
+#[test]
 fn a_history_whose_last_line_was_cut_off_is_checked_with_a_warning() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     writeln!(file, r#"{{"process":0,"type":"invoke","f":"write","key":"a","value":1}}"#).unwrap();

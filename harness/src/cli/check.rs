@@ -64,6 +64,9 @@ impl CheckCommand {
             (None, None) => growler_checker::default_promise(&model).to_owned(),
         };
         let checks = growler_checker::checks_for(&model, &promise).usage()?;
+        growler_checker::validate(&model, &history.events)
+            .with_context(|| format!("{} is no history of a {model}", self.history.display()))
+            .usage()?;
         let budget = Budget::default();
         let expectations = Expectations { allow: self.allow, expect: self.expect };
         let mut judgement = Judgement { expectations, ..Judgement::default() };
