@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use growler_checker::history::Event;
 use growler_checker::verdict::{Budget, CheckResult, Validity};
@@ -32,11 +33,11 @@ pub(crate) async fn finish(mut run: Run) -> Result<Finished, CommandError> {
         push_once(&mut run.notes.environment, e.to_string());
     }
     let history = growler_results::history::read_history(&run.folder.history());
-    let events = match history {
-        Ok(history) => history.events,
+    let events: Arc<[Event]> = match history {
+        Ok(history) => history.events.into(),
         Err(e) => {
             run.notes.internal.push(format!("the recorded history cannot be read back: {e}"));
-            Vec::new()
+            Arc::from([])
         }
     };
     judgement.checks = check(&run, &events).await;
@@ -68,11 +69,11 @@ fn push_once(sentences: &mut Vec<String>, sentence: String) {
 }
 
 /// Runs the checks away from the runtime's own threads. A user who insists gets *unknown* instead.
-async fn check(run: &Run, events: &[Event]) -> BTreeMap<String, CheckResult> {
+async fn check(run: &Run, events: &Arc<[Event]>) -> BTreeMap<String, CheckResult> {
     let Some(workload) = &run.workload else { return BTreeMap::new() };
     let checks = workload.checks(&run.prepared.promise);
     let model = run.prepared.workload.model;
-    let events = events.to_vec();
+    let events = Arc::clone(events);
     let names: Vec<_> = checks.iter().map(|c| c.name().to_owned()).collect();
     let work = tokio::task::spawn_blocking(move || {
         let budget = Budget::default();
