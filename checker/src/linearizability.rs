@@ -18,7 +18,7 @@ mod buckets;
 mod certificate;
 mod classify;
 mod explain;
-mod general;
+pub mod general;
 mod lifetimes;
 mod object;
 mod problem;
@@ -29,7 +29,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use general::{Answer, Exhausted, Limits};
+use general::{Answer, Exhausted};
+pub use general::{END, Job, Limits};
 pub use object::InputError;
 use object::Object;
 use problem::{Problem, Solution};

@@ -29,6 +29,7 @@
 mod mask;
 mod search;
 mod store;
+mod trail;
 
 use std::collections::HashMap;
 
@@ -38,33 +39,33 @@ use search::Search;
 use crate::model::Model;
 
 /// The moment after the last event: operations without an end end there.
-pub(crate) const END: u32 = u32::MAX;
+pub const END: u32 = u32::MAX;
 
 /// An operation to be placed at one moment of `call ..= ret`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Job<O> {
+pub struct Job<O> {
     /// The call with its answer.
-    pub(crate) op: O,
+    pub op: O,
     /// The first moment at which it may take effect.
-    pub(crate) call: u32,
+    pub call: u32,
     /// The last one.
-    pub(crate) ret: u32,
+    pub ret: u32,
     /// Whether it must take effect, or only may.
-    pub(crate) must: bool,
+    pub must: bool,
 }
 
 /// What an engine may spend on one object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Limits {
+pub struct Limits {
     /// Attempts to place an operation in a configuration.
-    pub(crate) steps: u64,
+    pub steps: u64,
     /// Bytes of live configurations.
-    pub(crate) bytes: u64,
+    pub bytes: u64,
 }
 
 /// Why a search ended undecided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Exhausted {
+pub enum Exhausted {
     /// The steps are spent.
     Steps,
     /// The live configurations do not fit.
@@ -75,7 +76,7 @@ pub(crate) enum Exhausted {
 
 /// The answer of a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub enum Answer {
     /// There is an order that explains everything.
     Linearizable,
     /// There is none; the last configuration died at this moment.
@@ -96,20 +97,22 @@ pub(crate) enum Answer {
 
 /// What came out of a search.
 #[derive(Debug)]
-pub(crate) struct Outcome<S> {
+pub struct Outcome<S> {
     /// The answer.
-    pub(crate) answer: Answer,
+    pub answer: Answer,
     /// The steps that it took.
-    pub(crate) steps: u64,
+    pub steps: u64,
     /// Where there is no order: the job that could not be placed, and the states (some of them, if there are
     /// many) in which that was tried last. Clues for a proof, no proof.
-    pub(crate) stuck: Option<(usize, Vec<S>)>,
+    pub stuck: Option<(usize, Vec<S>)>,
+    /// Where there is an order, one: places of jobs. Optional jobs that did not take effect are left out.
+    pub order: Option<Vec<u32>>,
 }
 
 /// What is known of an object beyond its model. Jobs are named by their place in the list.
 ///
 /// Every method has the answer that claims nothing; a claim must be true, or the verdict will not be.
-pub(crate) trait Guide<M: Model> {
+pub trait Guide<M: Model> {
     /// Whether `by` may end the reign of `state` at the moment `now`. `false` claims that some job that has
     /// to take effect can do so only in `state`, has not, and that the state never comes back.
     fn may_leave(&self, _state: &M::State, _by: usize, _now: u32) -> bool {
@@ -139,8 +142,14 @@ pub(crate) trait Guide<M: Model> {
     }
 }
 
+/// The guide that claims nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Unguided;
+
+impl<M: Model> Guide<M> for Unguided {}
+
 /// Whether the jobs can be ordered into a run of the model.
-pub(crate) fn search<M: Model, G: Guide<M>>(
+pub fn search<M: Model, G: Guide<M>>(
     model: &M,
     guide: &G,
     jobs: &[Job<M::Op>],
@@ -155,7 +164,7 @@ pub(crate) fn search<M: Model, G: Guide<M>>(
         2049..=8192 => Search::<M, G, 128>::new(model, guide, jobs, &timeline, limits).run(),
         _ => {
             let answer = Answer::Unknown { from: 0, to: END, why: Exhausted::Width };
-            Outcome { answer, steps: 0, stuck: None }
+            Outcome { answer, steps: 0, stuck: None, order: None }
         }
     }
 }
@@ -223,119 +232,4 @@ impl Timeline {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    struct NoGuide;
-
-    impl<M: Model> Guide<M> for NoGuide {}
-
-    /// A set of digits, from which `Take` removes whichever it gets.
-    struct Bag;
-
-    #[derive(Clone, PartialEq, Eq, Hash)]
-    enum Op {
-        Put(u8),
-        /// Removes something; nobody knows what.
-        Take,
-        Sum(u8),
-    }
-
-    impl Model for Bag {
-        type State = Vec<u8>;
-        type Op = Op;
-
-        fn initial(&self) -> Vec<u8> {
-            Vec::new()
-        }
-
-        fn step(&self, state: &Vec<u8>, op: &Op) -> impl Iterator<Item = Vec<u8>> {
-            let mut next = Vec::new();
-            match *op {
-                Op::Put(digit) => next.push([state.as_slice(), &[digit]].concat()),
-                Op::Take => next.extend((0..state.len()).map(|at| [&state[..at], &state[at + 1..]].concat())),
-                Op::Sum(sum) if state.iter().sum::<u8>() == sum => next.push(state.clone()),
-                Op::Sum(_) => {}
-            }
-            next.into_iter()
-        }
-
-        fn is_read(&self, op: &Op) -> bool {
-            matches!(op, Op::Sum(_))
-        }
-    }
-
-    fn must(op: Op, call: u32, ret: u32) -> Job<Op> {
-        Job { op, call, ret, must: true }
-    }
-
-    fn may(op: Op, call: u32, ret: u32) -> Job<Op> {
-        Job { op, call, ret, must: false }
-    }
-
-    const PLENTY: Limits = Limits { steps: 1_000_000, bytes: 1 << 20 };
-
-    fn answer(jobs: &[Job<Op>]) -> Answer {
-        search(&Bag, &NoGuide, jobs, PLENTY).answer
-    }
-
-    #[test]
-    fn follows_every_state_of_a_nondeterministic_model() {
-        let puts = [must(Op::Put(1), 1, 2), must(Op::Put(2), 3, 4), must(Op::Take, 5, 6)];
-        for (sum, expected) in [(1, true), (2, true), (3, false), (0, false)] {
-            let jobs = [puts.as_slice(), &[must(Op::Sum(sum), 7, 8)]].concat();
-            assert_eq!(answer(&jobs) == Answer::Linearizable, expected, "{sum}");
-        }
-    }
-
-    #[test]
-    fn an_operation_takes_effect_between_its_call_and_its_return_ends_included() {
-        let put = must(Op::Put(1), 3, 5);
-        assert_eq!(answer(&[put.clone(), must(Op::Sum(0), 1, 3)]), Answer::Linearizable);
-        assert_eq!(answer(&[put.clone(), must(Op::Sum(1), 1, 3)]), Answer::Linearizable);
-        assert_eq!(answer(&[put.clone(), must(Op::Sum(1), 1, 2)]), Answer::Not { at: 2 });
-        assert_eq!(answer(&[put.clone(), must(Op::Sum(0), 6, 7)]), Answer::Not { at: 7 });
-        assert_eq!(answer(&[put, must(Op::Sum(0), 5, 7)]), Answer::Linearizable);
-    }
-
-    #[test]
-    fn optional_jobs_happen_at_most_once_and_only_in_their_interval() {
-        let sums = |first, second| [must(Op::Sum(first), 1, 2), must(Op::Sum(second), 9, 10)];
-        let with = |job: Job<Op>, first, second| answer(&[vec![job], sums(first, second).to_vec()].concat());
-        assert_eq!(with(may(Op::Put(1), 0, END), 0, 1), Answer::Linearizable);
-        assert_eq!(with(may(Op::Put(1), 0, END), 0, 0), Answer::Linearizable);
-        assert_eq!(with(may(Op::Put(1), 0, END), 1, 2), Answer::Not { at: 10 });
-        assert_eq!(with(may(Op::Put(1), 3, END), 1, 1), Answer::Not { at: 2 });
-        assert_eq!(with(may(Op::Put(1), 3, 4), 0, 1), Answer::Linearizable);
-        assert_eq!(with(may(Op::Put(1), 11, 12), 0, 1), Answer::Not { at: 10 });
-    }
-
-    #[test]
-    fn equal_optional_jobs_are_counted() {
-        let ones = |n| vec![may(Op::Put(1), 0, END); n];
-        let sum = |n, sum| answer(&[ones(n), vec![must(Op::Sum(sum), 1, 2)]].concat());
-        assert_eq!(sum(3, 3), Answer::Linearizable);
-        assert_eq!(sum(3, 4), Answer::Not { at: 2 });
-    }
-
-    #[test]
-    fn more_than_64_open_jobs_are_told_apart() {
-        let mut jobs: Vec<Job<Op>> = (0..100).map(|n| must(Op::Sum(0), n, 500 + n)).collect();
-        jobs.push(must(Op::Put(7), 200, 201));
-        jobs.push(must(Op::Sum(7), 202, 203));
-        assert_eq!(answer(&jobs), Answer::Linearizable);
-        jobs.push(must(Op::Sum(0), 202, 700));
-        assert_eq!(answer(&jobs), Answer::Not { at: 700 });
-    }
-
-    #[test]
-    fn limits_end_a_search_and_name_the_window() {
-        let mut jobs = vec![must(Op::Sum(0), 1, 2)];
-        jobs.extend((0..8).map(|n| must(Op::Put(n), 3, 20)));
-        jobs.push(must(Op::Sum(99), 4, 21));
-        let limited = |limits| search(&Bag, &NoGuide, &jobs, limits).answer;
-        let unknown = |why| Answer::Unknown { from: 2, to: 20, why };
-        assert_eq!(limited(Limits { steps: 9, ..PLENTY }), unknown(Exhausted::Steps));
-        assert_eq!(limited(Limits { bytes: 999, ..PLENTY }), unknown(Exhausted::Bytes));
-    }
-}
+mod tests;

@@ -50,7 +50,7 @@ impl Problem {
 
     fn search(&self, manner: Manner, limits: Limits) -> Solution {
         let Reduced { jobs, lifetimes } = Reduced::new(self, manner);
-        let Outcome { answer, steps, stuck } = general::search(&Register, &lifetimes, &jobs, limits);
+        let Outcome { answer, steps, stuck, .. } = general::search(&Register, &lifetimes, &jobs, limits);
         let (job, mut clues) = stuck.unzip();
         let op = job.map(|job| jobs[job].op);
         clues.get_or_insert_default().extend(op.and_then(|op| op.set));

@@ -1,6 +1,7 @@
 //! The walk over the timeline: one configuration set, extended at every return.
 
 use super::store::{Config, Roles, Store};
+use super::trail::{Link, START, Trail};
 use super::{Answer, END, Exhausted, Guide, Job, Limits, Mask, Moment, Outcome, Timeline};
 use crate::model::Model;
 
@@ -26,6 +27,7 @@ pub(super) struct Search<'a, M: Model, G, const W: usize> {
     seen: Store<M::State, W>,
     reached: Store<M::State, W>,
     steps: u64,
+    trail: Trail,
 }
 
 impl<'a, M: Model, G: Guide<M>, const W: usize> Search<'a, M, G, W> {
@@ -49,10 +51,11 @@ impl<'a, M: Model, G: Guide<M>, const W: usize> Search<'a, M, G, W> {
             open: Vec::new(),
             roles: Roles { free: Mask::EMPTY, optional: Mask::EMPTY, contested: Mask::EMPTY },
             supply: vec![0; timeline.classes.len()],
-            frontier: vec![Config { state: model.initial(), done: Mask::EMPTY, used }],
+            frontier: vec![Config { state: model.initial(), done: Mask::EMPTY, used, way: START }],
             seen: Store::new(),
             reached: Store::new(),
             steps: 0,
+            trail: Trail::default(),
         }
     }
 
@@ -68,7 +71,7 @@ impl<'a, M: Model, G: Guide<M>, const W: usize> Search<'a, M, G, W> {
                     }
                     if let Err(why) = self.extend_to(job, now) {
                         let answer = Answer::Unknown { from: cut, to: now, why };
-                        return Outcome { answer, steps: self.steps, stuck: None };
+                        return Outcome { answer, steps: self.steps, stuck: None, order: None };
                     }
                     if self.frontier.is_empty() {
                         return self.stuck(job, now);
@@ -80,14 +83,55 @@ impl<'a, M: Model, G: Guide<M>, const W: usize> Search<'a, M, G, W> {
                 cut = now;
             }
         }
-        Outcome { answer: Answer::Linearizable, steps: self.steps, stuck: None }
+        let order = self.frontier.first().map(|config| self.order(config.way));
+        Outcome { answer: Answer::Linearizable, steps: self.steps, stuck: None, order }
     }
 
     /// No configuration is left in which the job has taken effect by now.
     fn stuck(&self, job: usize, now: u32) -> Outcome<M::State> {
         let tried = self.seen.iter().chain(&self.frontier).map(|config| config.state.clone());
         let states = tried.take(CLUES).collect();
-        Outcome { answer: Answer::Not { at: now }, steps: self.steps, stuck: Some((job, states)) }
+        Outcome {
+            answer: Answer::Not { at: now },
+            steps: self.steps,
+            stuck: Some((job, states)),
+            order: None,
+        }
+    }
+
+    /// The jobs of a way, with the members of each class told apart again: the way names one of them for all.
+    ///
+    /// The first to be used is the first that was invoked. Of a class with plenty, a way may name more than
+    /// there are: what leads back to the state that the class has just left is cut out, and then there are
+    /// enough.
+    fn order(&self, way: Link) -> Vec<u32> {
+        let timeline = self.timeline;
+        let mut order: Vec<u32> = Vec::new();
+        for job in self.trail.order(way) {
+            if let Some(class) = timeline.class_of[job as usize]
+                && self.has_plenty(class as usize)
+            {
+                let optional = |job: &&u32| timeline.class_of[**job as usize].is_some();
+                let since = order.len() - order.iter().rev().take_while(optional).count();
+                let before = order[since..].iter().position(|&other| other == job);
+                order.truncate(before.map_or(order.len(), |before| since + before));
+            }
+            order.push(job);
+        }
+        let mut members = vec![Vec::new(); timeline.classes.len()];
+        for &(_, moment) in timeline.moments.iter().rev() {
+            if let Moment::Call(job) = moment
+                && let Some(class) = timeline.class_of[job]
+            {
+                members[class as usize].push(u32::try_from(job).unwrap_or(u32::MAX));
+            }
+        }
+        for job in &mut order {
+            if let Some(class) = timeline.class_of[*job as usize] {
+                *job = members[class as usize].pop().unwrap_or(*job);
+            }
+        }
+        order
     }
 
     /// A job becomes possible. Nothing happens yet, except to what can be done with at once.
@@ -108,6 +152,7 @@ impl<'a, M: Model, G: Guide<M>, const W: usize> Search<'a, M, G, W> {
             for config in &mut self.frontier {
                 if stays(self.model, &config.state, op) {
                     config.done.insert(slot);
+                    config.way = self.trail.extend(config.way, job);
                 }
             }
         } else {
@@ -178,6 +223,7 @@ impl<'a, M: Model, G: Guide<M>, const W: usize> Search<'a, M, G, W> {
             self.within_limits()?;
         }
         self.frontier = self.reached.drain();
+        self.trail.collect(self.frontier.iter_mut().map(|config| &mut config.way));
         Ok(())
     }
 
@@ -186,7 +232,8 @@ impl<'a, M: Model, G: Guide<M>, const W: usize> Search<'a, M, G, W> {
         if self.steps > self.limits.steps {
             return Err(Exhausted::Steps);
         }
-        if live * Store::<M::State, W>::bytes_each(self.supply.len()) > self.limits.bytes {
+        let bytes = live * Store::<M::State, W>::bytes_each(self.supply.len()) + self.trail.bytes();
+        if bytes > self.limits.bytes {
             return Err(Exhausted::Bytes);
         }
         Ok(())
@@ -231,7 +278,8 @@ impl<'a, M: Model, G: Guide<M>, const W: usize> Search<'a, M, G, W> {
             if self.guide.is_blind(job) {
                 self.absorb(&mut next, &config.state, now);
             }
-            self.settle(&mut next.done, &next.state);
+            next.way = self.trail.extend(next.way, job);
+            self.settle(&mut next.done, &mut next.way, &next.state);
             if next.done.has(target) {
                 self.reached.insert(next, &self.roles);
             } else {
@@ -242,24 +290,28 @@ impl<'a, M: Model, G: Guide<M>, const W: usize> Search<'a, M, G, W> {
 
     /// Does with every closed job, and its reads, what costs nothing just before a blind one.
     fn absorb(&mut self, next: &mut Config<M::State, W>, before: &M::State, now: u32) {
-        for &job in &self.open {
+        for at in 0..self.open.len() {
+            let job = self.open[at];
             let slot = usize::from(self.slot_of[job]);
             if !next.done.has(slot) && self.guide.is_closed(job, now) {
                 self.steps += 1;
                 next.done.insert(slot);
-                for between in self.model.step(before, &self.jobs[job].op) {
-                    self.settle(&mut next.done, &between);
+                next.way = self.trail.extend(next.way, job);
+                let model = self.model;
+                for between in model.step(before, &self.jobs[job].op) {
+                    self.settle(&mut next.done, &mut next.way, &between);
                 }
             }
         }
     }
 
     /// Marks every open job that is better done, and leaves this state as it is.
-    fn settle(&self, done: &mut Mask<W>, state: &M::State) {
+    fn settle(&mut self, done: &mut Mask<W>, way: &mut Link, state: &M::State) {
         for &job in &self.open {
             let slot = usize::from(self.slot_of[job]);
             if !done.has(slot) && self.roles.free.has(slot) && stays(self.model, state, &self.jobs[job].op) {
                 done.insert(slot);
+                *way = self.trail.extend(*way, job);
             }
         }
     }

@@ -5,6 +5,7 @@ use std::hash::{BuildHasherDefault, DefaultHasher, Hash};
 use std::mem::size_of;
 
 use super::Mask;
+use super::trail::Link;
 
 /// One way to explain the history so far.
 #[derive(Debug, Clone)]
@@ -15,6 +16,8 @@ pub(super) struct Config<S, const W: usize> {
     pub(super) done: Mask<W>,
     /// How many of each class have.
     pub(super) used: Box<[u32]>,
+    /// The order in which all that has happened did.
+    pub(super) way: Link,
 }
 
 /// What the slots that are in use mean for dominance.
