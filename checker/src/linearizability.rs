@@ -19,6 +19,7 @@ mod certificate;
 mod classify;
 mod explain;
 pub mod general;
+pub mod item;
 mod lifetimes;
 mod object;
 mod problem;

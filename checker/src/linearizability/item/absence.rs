@@ -1,0 +1,406 @@
+//! Step 4: placing the tasks, when absence is made many times and never says by whom.
+//!
+//! All that is known of the state between tasks is one bit: is there an item? A sweep over the timeline
+//! places every task, and keeps what it has not placed: writes, inserts and reads of absence that are open,
+//! and deletes that may still be spent.
+//!
+//! | when | what is done |
+//! |---|---|
+//! | absent | every open `Absent` takes place |
+//! | a value | every open `Write` takes place |
+//! | absence ends (a `Write` is due, or a `Zone` that needs nothing begins) | first the open `Insert` that is due first, then every open `Write` |
+//! | a `Delete` is due | absence ends, as above, and begins again |
+//! | an `Insert` or `Absent` is due, or a `Zone` on absence begins, and there is a value | the open `Delete` that is due first is spent (after every open `Write`); if there is none, this way is dead |
+//!
+//! **Why this is exact.** (i) Nothing needs a value to be in force, so absence is at least as good as a
+//! value: what can be done from a value can be done from absence, by placing an open write first. (ii) A
+//! delete that is put off until it is due, or until absence is needed, serves all that it would have served
+//! earlier: what was open then is open still, or was due, which is a need. Placing it when it is due, even
+//! if it is optional, costs nothing by (i). (iii) Deletes that are open differ only in when they are due, so
+//! the one that is due first is spent: exchange it with the one that another order spends there. Inserts
+//! likewise. (iv) An insert just before absence ends anyway costs nothing, and neither does a write when
+//! there is a value, or just before a delete.
+//!
+//! **Choices.** A block that may end with one of several optional deletes, or with none, has several tasks,
+//! one of which takes place. The sweep follows all of them side by side: each [`Way`] is a state of the sweep
+//! together with what was chosen. A way that another is at least as good as is dropped: absence is better
+//! than a value, fewer open obligations are better than more, and more deletes in hand are better than fewer,
+//! the later they are due the better. In practice there are two or three ways for as long as a choice is
+//! open, and one otherwise; their number times the moments is what counts against the limits.
+//!
+//! A zone that is chosen to be longer than what was cut out of the timeline keeps its way *busy* until its
+//! end: what is due meanwhile is done before it begins, and what is called and due inside it kills the way.
+//!
+//! Cost: O(m log m) for m tasks while there is one way.
+
+use std::collections::BTreeSet;
+
+use super::NONE;
+use super::tasks::{Sort, Task, Tasks};
+use crate::linearizability::general::{Exhausted, Limits};
+
+/// How a sweep ended.
+#[derive(Debug)]
+pub(super) enum Swept {
+    /// The tasks in an order in which they can take place.
+    Order(Vec<u32>),
+    /// The last way died at this moment.
+    Dead { at: u32 },
+    /// The limits came first.
+    Undecided { at: u32, why: Exhausted },
+}
+
+/// What happens at a moment, in the order in which it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    /// A choice has to be made.
+    Choose,
+    /// A task may take place from here on.
+    Open,
+    /// It must take place by now.
+    Due,
+    /// A zone begins.
+    Begin,
+    /// A choice makes no difference from here on.
+    Forget,
+}
+
+/// A moment, its kind, and the task or choice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Moment {
+    time: u32,
+    kind: Kind,
+    what: u32,
+}
+
+/// A state of the sweep.
+#[derive(Debug, Clone)]
+struct Way {
+    absent: bool,
+    /// The end of the zone that it is in, or 0.
+    busy_until: u32,
+    writes: Vec<u32>,
+    absents: Vec<u32>,
+    /// By when they are due.
+    inserts: BTreeSet<(u32, u32)>,
+    deletes: BTreeSet<(u32, u32)>,
+    /// Choices that still matter, and the task that was chosen.
+    chosen: Vec<(u32, u32)>,
+    /// The last entry of [`Sweep::log`].
+    last: u32,
+}
+
+/// A sweep in progress.
+struct Sweep<'t> {
+    tasks: &'t Tasks,
+    moments: Vec<Moment>,
+    /// What was placed, each with what was placed before it on the same way.
+    log: Vec<(u32, u32)>,
+}
+
+/// Places all tasks.
+pub(super) fn sweep(tasks: &Tasks, limits: Limits) -> Swept {
+    let mut sweep = Sweep { tasks, moments: moments(tasks), log: Vec::with_capacity(tasks.all.len()) };
+    let mut ways = vec![Way {
+        absent: true,
+        busy_until: 0,
+        writes: Vec::new(),
+        absents: Vec::new(),
+        inserts: BTreeSet::new(),
+        deletes: BTreeSet::new(),
+        chosen: Vec::new(),
+        last: NONE,
+    }];
+    let mut steps = 0;
+    for at in 0..sweep.moments.len() {
+        let Moment { time, kind, what } = sweep.moments[at];
+        steps += ways.len() as u64;
+        if steps > limits.steps {
+            return Swept::Undecided { at: time, why: Exhausted::Steps };
+        }
+        for way in &mut ways {
+            if way.busy_until != 0 && way.busy_until <= time {
+                way.busy_until = 0;
+                sweep.begin_absence(way);
+            }
+        }
+        if kind == Kind::Choose {
+            ways = branches(&ways, tasks, what);
+        } else {
+            ways.retain_mut(|way| sweep.happen(way, at));
+        }
+        if ways.is_empty() {
+            return Swept::Dead { at: time };
+        }
+        if ways.len() > 1 {
+            prune(&mut ways);
+        }
+    }
+    Swept::Order(sweep.placed(ways[0].last))
+}
+
+/// All moments, in order.
+fn moments(tasks: &Tasks) -> Vec<Moment> {
+    let mut moments = Vec::with_capacity(tasks.all.len() * 2);
+    for (at, task) in tasks.all.iter().enumerate() {
+        let what = at as u32;
+        if let Sort::Zone { .. } = task.sort {
+            moments.push(Moment { time: task.open, kind: Kind::Begin, what });
+        } else {
+            moments.push(Moment { time: task.open, kind: Kind::Open, what });
+            moments.push(Moment { time: task.close, kind: Kind::Due, what });
+        }
+    }
+    for (at, choice) in tasks.choices.iter().enumerate() {
+        let among = &tasks.all[choice.first as usize..choice.end as usize];
+        let from = among.iter().map(|task| task.open).min().unwrap_or(0);
+        let to = among.iter().map(|task| task.close.max(task.until)).max().unwrap_or(0);
+        moments.push(Moment { time: from, kind: Kind::Choose, what: at as u32 });
+        moments.push(Moment { time: to, kind: Kind::Forget, what: at as u32 });
+    }
+    moments.sort_unstable();
+    moments
+}
+
+/// Every way with every task that can be chosen.
+fn branches(ways: &[Way], tasks: &Tasks, choice: u32) -> Vec<Way> {
+    let among = tasks.choices[choice as usize];
+    let choose = |way: &Way, task: u32| {
+        let mut way = way.clone();
+        way.chosen.push((choice, task));
+        way
+    };
+    ways.iter().flat_map(|way| (among.first..among.end).map(move |task| choose(way, task))).collect()
+}
+
+/// Drops every way that another is at least as good as.
+fn prune(ways: &mut Vec<Way>) {
+    let mut kept: Vec<Way> = Vec::with_capacity(ways.len());
+    for way in ways.drain(..) {
+        if !kept.iter().any(|other| other.serves_for(&way)) {
+            kept.retain(|other| !way.serves_for(other));
+            kept.push(way);
+        }
+    }
+    *ways = kept;
+}
+
+impl Way {
+    /// Whether this can do all that the other can.
+    fn serves_for(&self, other: &Self) -> bool {
+        let better = self.absent && !other.absent && other.busy_until == 0;
+        (self.absent == other.absent || better)
+            && self.busy_until == other.busy_until
+            && self.chosen == other.chosen
+            && (better || is_part_of(&self.writes, &other.writes))
+            && is_part_of(&self.absents, &other.absents)
+            && no_more_urgent(&self.inserts, &other.inserts)
+            && no_less_lasting(&self.deletes, &other.deletes)
+    }
+
+    /// Whether a task concerns this way: it is no choice, or was chosen.
+    fn concerns(&self, at: u32, task: &Task) -> bool {
+        task.choice == NONE || self.chosen.contains(&(task.choice, at))
+    }
+}
+
+/// Whether every task of one list, in order, is in the other, which has the same order.
+fn is_part_of(part: &[u32], whole: &[u32]) -> bool {
+    let mut whole = whole.iter();
+    part.iter().all(|task| whole.any(|other| other == task))
+}
+
+/// Whether each of some inserts can be matched with one of the others that is due no later.
+fn no_more_urgent(inserts: &BTreeSet<(u32, u32)>, others: &BTreeSet<(u32, u32)>) -> bool {
+    inserts.len() <= others.len() && inserts.iter().zip(others).all(|(mine, theirs)| mine.0 >= theirs.0)
+}
+
+/// Whether each of the other deletes can be matched with one of these that is due no sooner.
+fn no_less_lasting(deletes: &BTreeSet<(u32, u32)>, others: &BTreeSet<(u32, u32)>) -> bool {
+    let pairs = deletes.iter().rev().zip(others.iter().rev());
+    deletes.len() >= others.len() && pairs.into_iter().all(|(mine, theirs)| mine.0 >= theirs.0)
+}
+
+impl Sweep<'_> {
+    /// What happens to a way at a moment; false if it dies.
+    fn happen(&mut self, way: &mut Way, at: usize) -> bool {
+        let Moment { kind, what, .. } = self.moments[at];
+        match kind {
+            Kind::Choose => true,
+            Kind::Forget => {
+                way.chosen.retain(|&(choice, _)| choice != what);
+                true
+            }
+            Kind::Open | Kind::Due | Kind::Begin => {
+                let task = self.tasks.all[what as usize];
+                if !way.concerns(what, &task) {
+                    return true;
+                }
+                match kind {
+                    Kind::Open => self.open(way, what, &task),
+                    Kind::Due => return self.due(way, what, &task),
+                    _ => return self.begin(way, what, &task, at),
+                }
+                true
+            }
+        }
+    }
+
+    fn place(&mut self, way: &mut Way, task: u32) {
+        self.log.push((task, way.last));
+        way.last = (self.log.len() - 1) as u32;
+    }
+
+    /// A task may take place from here on.
+    fn open(&mut self, way: &mut Way, at: u32, task: &Task) {
+        let free = way.busy_until == 0;
+        match task.sort {
+            Sort::Write if free && !way.absent => self.place(way, at),
+            Sort::Absent if free && way.absent => self.place(way, at),
+            Sort::Write => way.writes.push(at),
+            Sort::Absent => way.absents.push(at),
+            Sort::Insert => {
+                way.inserts.insert((task.close, at));
+            }
+            Sort::Delete => {
+                way.deletes.insert((task.close, at));
+            }
+            Sort::Zone { .. } => {}
+        }
+    }
+
+    /// A task must have taken place by now; false if it cannot.
+    fn due(&mut self, way: &mut Way, at: u32, task: &Task) -> bool {
+        let entry = (task.close, at);
+        let is_open = match task.sort {
+            Sort::Write => way.writes.contains(&at),
+            Sort::Absent => way.absents.contains(&at),
+            Sort::Insert => way.inserts.contains(&entry),
+            Sort::Delete => way.deletes.remove(&entry),
+            Sort::Zone { .. } => false,
+        };
+        if !is_open {
+            return true;
+        }
+        if way.busy_until != 0 {
+            // It was called inside the zone, and must have happened there.
+            return !task.must;
+        }
+        match task.sort {
+            Sort::Write => self.end_absence(way),
+            Sort::Absent => return self.need_absence(way),
+            Sort::Insert => {
+                if !self.need_absence(way) {
+                    return false;
+                }
+                way.inserts.remove(&entry);
+                self.place(way, at);
+                self.begin_value(way);
+            }
+            Sort::Delete => {
+                self.end_absence(way);
+                self.place(way, at);
+                self.begin_absence(way);
+            }
+            Sort::Zone { .. } => {}
+        }
+        true
+    }
+
+    /// A zone begins; false if it cannot.
+    fn begin(&mut self, way: &mut Way, at: u32, task: &Task, moment: usize) -> bool {
+        let Sort::Zone { on_absence, leaves_absence } = task.sort else { return true };
+        if way.busy_until != 0 {
+            return false;
+        }
+        if task.until != 0 && !self.bring_forward(way, moment, task.until) {
+            return false;
+        }
+        if !on_absence {
+            self.end_absence(way);
+        } else if !self.need_absence(way) {
+            return false;
+        }
+        self.place(way, at);
+        if task.until != 0 {
+            way.absent = false;
+            way.busy_until = task.until;
+        } else if leaves_absence {
+            self.begin_absence(way);
+        } else {
+            self.begin_value(way);
+        }
+        true
+    }
+
+    /// Does at once what will be due before this time; false if that is not possible.
+    fn bring_forward(&mut self, way: &mut Way, moment: usize, until: u32) -> bool {
+        let mut at = moment + 1;
+        while let Some(&Moment { time, kind, what }) = self.moments.get(at)
+            && time < until
+        {
+            let task = self.tasks.all.get(what as usize).copied();
+            if let (Kind::Due, Some(task)) = (kind, task)
+                && way.concerns(what, &task)
+                && !self.due(way, what, &task)
+            {
+                return false;
+            }
+            at += 1;
+        }
+        true
+    }
+
+    /// There is no item from here on.
+    fn begin_absence(&mut self, way: &mut Way) {
+        way.absent = true;
+        for task in std::mem::take(&mut way.absents) {
+            self.place(way, task);
+        }
+    }
+
+    /// There is an item from here on.
+    fn begin_value(&mut self, way: &mut Way) {
+        way.absent = false;
+        for task in std::mem::take(&mut way.writes) {
+            self.place(way, task);
+        }
+    }
+
+    /// Uses the last moment before something that does not need absence.
+    fn end_absence(&mut self, way: &mut Way) {
+        if way.absent
+            && let Some((_, insert)) = way.inserts.pop_first()
+        {
+            self.place(way, insert);
+            way.absent = false;
+        }
+        if !way.writes.is_empty() {
+            self.begin_value(way);
+        }
+    }
+
+    /// Sees to it that there is no item; false if no delete is open.
+    fn need_absence(&mut self, way: &mut Way) -> bool {
+        if way.absent {
+            return true;
+        }
+        let Some((_, delete)) = way.deletes.pop_first() else { return false };
+        self.end_absence(way);
+        self.place(way, delete);
+        self.begin_absence(way);
+        true
+    }
+
+    /// What was placed on the way that ends here, in order.
+    fn placed(&self, mut last: u32) -> Vec<u32> {
+        let mut order = Vec::with_capacity(self.log.len());
+        while last != NONE {
+            let (task, before) = self.log[last as usize];
+            order.push(task);
+            last = before;
+        }
+        order.reverse();
+        order
+    }
+}
