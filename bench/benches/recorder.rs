@@ -17,7 +17,7 @@ fn record(c: &mut Criterion) {
     let event = |kind, value| Event {
         client: Some(7),
         key: Some("k42".into()),
-        node: Some("n1".to_owned()),
+        node: Some("n1".into()),
         ..Event::new(Process::Client(7), kind, "write", value)
     };
     let mut group = c.benchmark_group("recorder");

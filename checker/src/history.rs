@@ -7,8 +7,14 @@
 
 mod builder;
 mod event;
+pub(crate) mod hash;
+mod key;
+mod line;
+mod name;
 mod operation;
 
 pub use builder::HistoryBuilder;
-pub use event::{Consistency, Event, EventType, Key, Process};
+pub use event::{Consistency, Event, EventType, Extra, Process};
+pub use key::Key;
+pub use name::{Name, Names, Reason};
 pub use operation::{Operation, Outcome, PairError, by_key, pair};

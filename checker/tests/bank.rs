@@ -21,7 +21,7 @@ fn move_money(amount: i64) -> Value {
 }
 
 fn read(balances: &Value, via: &str) -> Vec<Event> {
-    HistoryBuilder::new().read(0, balances.clone()).edit(|event| event.via = Some(via.to_owned())).events()
+    HistoryBuilder::new().read(0, balances.clone()).edit(|event| event.via = Some(via.into())).events()
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn reports_the_first_of_each_kind_and_counts_the_rest() {
 fn without_first_balances_the_first_snapshot_sets_the_total() {
     let events = HistoryBuilder::new()
         .read(0, json!({"a": 1, "b": 1}))
-        .edit(|event| event.via = Some("query".to_owned()))
+        .edit(|event| event.via = Some("query".into()))
         .read(0, json!({"a": 10, "b": 10}))
         .read(0, json!({"a": 7, "b": 13}))
         .read(0, json!({"a": 7, "b": 12}))

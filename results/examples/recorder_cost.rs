@@ -46,11 +46,11 @@ fn record(recorder: &Recorder, process: u64, operations: u64) {
         let mut invoke = Event::new(Process::Client(process), EventType::Invoke, "write", json!(value));
         invoke.client = Some(process);
         invoke.key = Some("k17".into());
-        invoke.node = Some("n1".to_owned());
+        invoke.node = Some("n1".into());
         let invoke = recorder.record(invoke);
         let mut complete = Event { kind: EventType::Ok, ..invoke };
         complete.observed = Some(json!(value));
-        complete.partition = Some("p2".to_owned());
+        complete.partition = Some("p2".into());
         recorder.record(complete);
     }
 }

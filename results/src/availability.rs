@@ -190,7 +190,7 @@ fn overlaps(windows: &[(u64, u64)], from: u64, to: u64) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use growler_checker::history::{Event, EventType, Process};
+    use growler_checker::history::{Event, EventType, Name, Process};
     use serde_json::{Value, json};
 
     use super::*;
@@ -199,11 +199,11 @@ mod tests {
     /// An operation on node and key, over tenths of seconds; the answer names a partition.
     fn op(node: &str, key: &str, from: u64, to: u64, answer: Option<&str>) -> [Event; 2] {
         let mut invoke = Event::new(Process::Client(0), EventType::Invoke, "read", Value::Null);
-        invoke.node = Some(node.to_owned());
+        invoke.node = Some(node.into());
         invoke.key = Some(key.into());
         invoke.time = from * SECOND / 10;
         let kind = if answer.is_some() { EventType::Ok } else { EventType::Info };
-        let partition = answer.map(str::to_owned);
+        let partition = answer.map(Name::from);
         [invoke.clone(), Event { time: to * SECOND / 10, kind, partition, ..invoke }]
     }
 

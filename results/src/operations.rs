@@ -100,7 +100,7 @@ impl<'a> Operation<'a> {
 /// The first word of an event's error.
 #[must_use]
 pub fn error_name(event: &Event) -> Option<&str> {
-    match event.error.as_ref()? {
+    match event.error.as_deref()? {
         Value::String(name) => Some(name),
         Value::Array(words) => words.first().and_then(Value::as_str),
         _ => None,
@@ -158,8 +158,8 @@ mod tests {
         let served = |end: &Event| Operation { invoke: &invoke, complete: Some(end) }.served();
         let fail = event(0, EventType::Fail);
         assert!(!served(&fail));
-        assert!(!served(&Event { error: Some(json!("throttled")), ..fail.clone() }));
-        assert!(served(&Event { error: Some(json!(["condition-failed", "…"])), ..fail.clone() }));
+        assert!(!served(&Event { error: Some("throttled".into()), ..fail.clone() }));
+        assert!(served(&Event { error: Some(json!(["condition-failed", "…"]).into()), ..fail.clone() }));
         assert!(served(&Event { observed: Some(Value::Null), ..fail }));
         assert!(!served(&event(0, EventType::Info)));
         assert!(served(&event(0, EventType::Ok)));

@@ -141,7 +141,7 @@ mod tests {
     fn op(f: &str, from: u64, to: u64, kind: EventType, error: Option<Value>) -> [Event; 2] {
         let invoke =
             Event { time: from, ..Event::new(Process::Client(0), EventType::Invoke, f, Value::Null) };
-        [invoke.clone(), Event { time: to, kind, error, ..invoke }]
+        [invoke.clone(), Event { time: to, kind, error: error.map(Into::into), ..invoke }]
     }
 
     #[test]

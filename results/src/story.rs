@@ -208,7 +208,9 @@ mod tests {
                 "write 17",
             ),
             (
-                told("write", &Value::Null, EventType::Info, |e| e.error = Some(json!(["timeout", 1]))),
+                told("write", &Value::Null, EventType::Info, |e| {
+                    e.error = Some(json!(["timeout", 1]).into());
+                }),
                 "client 4 deleted k7 through n1: no answer (timeout) after 3.10 ms: it may or may not have happened",
                 "delete",
             ),

@@ -130,12 +130,12 @@ fn hostile(out: &Path) -> RunFolder {
     let run = support::run(out, 200, true);
     let mut events = growler_results::read_history(run.path()).unwrap().events;
     for event in &mut events {
-        event.f = format!("{}{EVIL}", event.f);
-        event.node = Some(EVIL.to_owned());
-        event.partition = Some(EVIL.to_owned());
+        event.f = format!("{}{EVIL}", event.f).into();
+        event.node = Some(EVIL.into());
+        event.partition = Some(EVIL.into());
         event.value = json!(EVIL);
         event.key = event.key.as_ref().map(|key| format!("{key}{EVIL}").into());
-        event.error = Some(json!([EVIL]));
+        event.error = Some(json!([EVIL]).into());
     }
     events.push(Event::new(Process::Nemesis, EventType::Info, EVIL, json!(EVIL)));
     support::write_history(&run, &events);

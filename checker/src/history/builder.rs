@@ -89,7 +89,7 @@ impl HistoryBuilder {
     /// The condition of the process' open operation did not hold, and nothing more was said.
     #[must_use]
     pub fn condition_failed(self, process: u64) -> Self {
-        self.fail(process).edit(|event| event.error = Some(json!("condition-failed")))
+        self.fail(process).edit(|event| event.error = Some("condition-failed".into()))
     }
 
     /// The condition of the process' open operation met `observed` and did not hold.

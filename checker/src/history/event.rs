@@ -1,46 +1,12 @@
-//! One line of a history: an invocation or a completion, as the contract's section 4 defines it.
+//! One event of a history: an invocation or a completion, as the contract's section 4 defines it. How it
+//! looks as JSON is the matter of `line`.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// A key of a per-key workload. Text and numbers are different keys: `1` is not `"1"`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Key {
-    /// A numeric key.
-    Int(i64),
-    /// A textual key.
-    Text(String),
-}
-
-impl fmt::Display for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Int(n) => write!(f, "{n}"),
-            Self::Text(s) => f.write_str(s),
-        }
-    }
-}
-
-impl From<&str> for Key {
-    fn from(s: &str) -> Self {
-        Self::Text(s.to_owned())
-    }
-}
-
-impl From<String> for Key {
-    fn from(s: String) -> Self {
-        Self::Text(s)
-    }
-}
-
-impl From<i64> for Key {
-    fn from(n: i64) -> Self {
-        Self::Int(n)
-    }
-}
+use super::{Key, Name, Reason};
 
 /// Who an event belongs to: a numbered client process, or the nemesis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -118,81 +84,75 @@ pub enum Consistency {
 /// One event of a history. Field meanings: contract, section 4.
 ///
 /// `observed: None` means that the server did not say; `Some(Value::Null)` that it said there was nothing.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// A history has millions of these, so text that repeats is shared, and what few events have is kept apart
+/// in [`Extra`].
+#[derive(Debug, Clone, PartialEq)]
 pub struct Event {
     /// Position in the history, from 0. Readers fill it in where a history has none.
-    #[serde(default)]
     pub index: u64,
     /// Nanoseconds since the run began, for durations and display only: real time is the order of events.
-    #[serde(default)]
     pub time: u64,
     /// Who.
     pub process: Process,
     /// The session: survives `info`. Without it the process is the session.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<u64>,
-    /// Invocation or kind of completion.
-    #[serde(rename = "type")]
+    /// Invocation or kind of completion; in JSON, `type`.
     pub kind: EventType,
     /// The function.
-    pub f: String,
+    pub f: Name,
     /// The key, for per-key workloads.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<Key>,
     /// The argument; in a completion, the result.
-    #[serde(default)]
     pub value: Value,
     /// The value in force just before, where the server said.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "some_even_if_null")]
     pub observed: Option<Value>,
     /// Why a completion is not `ok`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<Value>,
+    pub error: Option<Reason>,
     /// `eventual` where the read promises no more.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consistency: Option<Consistency>,
     /// How it was asked: `get`, `query`, `scan`, `gsi`, `batch`, `txn`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub via: Option<String>,
+    pub via: Option<Name>,
     /// The node that was asked.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub node: Option<String>,
+    pub node: Option<Name>,
     /// The partition that answered, where the server says so: availability is counted by it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub partition: Option<String>,
+    pub partition: Option<Name>,
     /// On an invocation of an open-loop load: when it was due, in nanoseconds since the run began. Latency
     /// counts from here.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intended: Option<u64>,
-    /// The idempotency token.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub token: Option<String>,
-    /// Which sending of the token this was.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub attempt: Option<u64>,
-    /// What the store returned of its own ordering.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub version: Option<Value>,
-    /// The causal context that the store returned.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub context: Option<Value>,
-    /// The store's own timestamp.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub timestamp: Option<Value>,
-    /// The store's region.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub region: Option<String>,
+    /// What few events have; see [`Event::extra`]. None where there is nothing in it.
+    pub extra: Option<Box<Extra>>,
 }
 
-/// Keeps `null` apart from an absent field.
-fn some_even_if_null<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<Value>, D::Error> {
-    Value::deserialize(d).map(Some)
+/// What few events have: the token of an operation that was sent more than once, and what a store returned
+/// of its own ordering.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Extra {
+    /// The idempotency token.
+    pub token: Option<String>,
+    /// Which sending of the token this was.
+    pub attempt: Option<u64>,
+    /// What the store returned of its own ordering.
+    pub version: Option<Value>,
+    /// The causal context that the store returned.
+    pub context: Option<Value>,
+    /// The store's own timestamp.
+    pub timestamp: Option<Value>,
+    /// The store's region.
+    pub region: Option<Name>,
 }
+
+impl Extra {
+    /// What most events have.
+    pub const NOTHING: Self =
+        Self { token: None, attempt: None, version: None, context: None, timestamp: None, region: None };
+}
+
+static NOTHING: Extra = Extra::NOTHING;
 
 impl Event {
     /// An event with the given process, type, function and value, and nothing else.
     #[must_use]
-    pub fn new(process: Process, kind: EventType, f: impl Into<String>, value: Value) -> Self {
+    pub fn new(process: Process, kind: EventType, f: impl Into<Name>, value: Value) -> Self {
         Self {
             index: 0,
             time: 0,
@@ -209,13 +169,19 @@ impl Event {
             node: None,
             partition: None,
             intended: None,
-            token: None,
-            attempt: None,
-            version: None,
-            context: None,
-            timestamp: None,
-            region: None,
+            extra: None,
         }
+    }
+
+    /// What few events have.
+    #[must_use]
+    pub fn extra(&self) -> &Extra {
+        self.extra.as_deref().unwrap_or(&NOTHING)
+    }
+
+    /// What few events have, to be filled in.
+    pub fn extra_mut(&mut self) -> &mut Extra {
+        self.extra.get_or_insert_default()
     }
 
     /// The session of this event: its `client`, else its process number. None for the nemesis.

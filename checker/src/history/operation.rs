@@ -83,7 +83,7 @@ impl<'h> Operation<'h> {
     /// Why it is not `ok`, where the completion says.
     #[must_use]
     pub fn error(&self) -> Option<&'h Value> {
-        self.completion.and_then(|event| event.error.as_ref())
+        self.completion.and_then(|event| event.error.as_deref())
     }
 
     /// How it was asked, from whichever of its two events says.
@@ -203,7 +203,7 @@ pub fn pair(events: &[Event]) -> Result<Vec<Operation<'_>>, PairError> {
                     completion: None,
                 });
             }
-            (Slot::Idle, _) => return Err(PairError::NotOpen { index, process, f: event.f.clone() }),
+            (Slot::Idle, _) => return Err(PairError::NotOpen { index, process, f: event.f.to_string() }),
             (&Slot::Open(open), kind) => {
                 let operation = &mut operations[open];
                 same_call(operation, event, index, process)?;

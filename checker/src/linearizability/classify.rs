@@ -246,7 +246,8 @@ impl Case<'_, '_> {
         self.only_writer(value).is_some_and(|writer| {
             let operation = self.object.operation(writer);
             let events = [Some(operation.invocation), operation.completion];
-            let resent = events.into_iter().flatten().any(|event| event.attempt.is_some_and(|n| n > 1));
+            let resent =
+                events.into_iter().flatten().any(|event| event.extra().attempt.is_some_and(|n| n > 1));
             resent || operation.outcome() == Outcome::Info
         })
     }

@@ -41,12 +41,12 @@ pub(crate) fn operations(events: &[Event]) -> Vec<Op> {
                 index: event.index,
                 call: at,
                 ret: if outcome == EventType::Info { usize::MAX } else { end.unwrap_or(usize::MAX) },
-                f: event.f.clone(),
+                f: event.f.to_string(),
                 argument: event.value.clone(),
                 outcome,
                 result: completion.map_or(Value::Null, |end| end.value.clone()),
                 observed: completion.and_then(|end| end.observed.clone()),
-                condition_failed: completion.and_then(|end| end.error.as_ref())
+                condition_failed: completion.and_then(|end| end.error.as_deref())
                     == Some(&Value::from("condition-failed")),
                 eventual: event.consistency == Some(Consistency::Eventual),
             });

@@ -138,7 +138,7 @@ impl<R: Rng> Generator<'_, R> {
             None => {}
         }
         if event.kind == EventType::Info {
-            event.error = Some(json!("timeout"));
+            event.error = Some(json!("timeout").into());
         }
         self.events.push(event);
     }
@@ -151,14 +151,14 @@ impl<R: Rng> Generator<'_, R> {
             "read" => event.value = met,
             "cas" if !(holds || lies && self.rng.random_bool(0.5)) => {
                 event.kind = EventType::Fail;
-                event.error = Some(json!("condition-failed"));
+                event.error = Some(json!("condition-failed").into());
                 event.observed = image.then_some(met);
             }
             _ => event.observed = image.then_some(met),
         }
         if open.f == "cas" && lies && self.rng.random_bool(0.2) {
             event.kind = EventType::Fail;
-            event.error = Some(json!(["condition-failed", "throttled"][self.rng.random_range(0..2)]));
+            event.error = Some(["condition-failed", "throttled"][self.rng.random_range(0..2)].into());
         }
     }
 }

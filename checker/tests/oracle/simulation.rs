@@ -115,7 +115,7 @@ impl Simulation {
             "read" => event.value = call.met.clone().unwrap_or_default(),
             "cas" if call.argument.get(0) != call.met.as_ref() => {
                 event.kind = EventType::Fail;
-                event.error = Some(json!("condition-failed"));
+                event.error = Some(json!("condition-failed").into());
                 event.observed = call.met.clone().filter(|_| image && !self.opaque);
             }
             _ => event.observed = call.met.clone().filter(|_| image),

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use growler_checker::history::{Event, EventType, Process};
+use growler_checker::history::{Event, EventType, Name, Process};
 use growler_results::history::Recorder;
 use growler_workloads::dynamodb::Client;
 use growler_workloads::workload::{BACK_OFF, Completion, Context, Generator, Invocation, Next, Workload};
@@ -50,7 +50,7 @@ pub struct Load {
     workload: Arc<dyn Workload>,
     recorder: Recorder,
     clock: RunClock,
-    nodes: Vec<String>,
+    nodes: Vec<Name>,
     concurrency: u64,
     arrivals: Option<Mutex<Arrivals>>,
     mode: watch::Receiver<Mode>,
@@ -76,7 +76,7 @@ impl Load {
             workload,
             recorder,
             clock,
-            nodes,
+            nodes: nodes.into_iter().map(Name::from).collect(),
             concurrency: concurrency as u64,
             arrivals: arrivals.map(|(rate, seed)| Mutex::new(Arrivals::new(seed, rate, clock.elapsed()))),
             mode,
@@ -153,7 +153,7 @@ impl Load {
                 event.client = Some(client);
                 event.key.clone_from(&op.key);
                 event.consistency = op.consistency;
-                event.via = op.via.map(str::to_owned);
+                event.via = op.via.map(Name::from);
                 event.node = self.nodes.get(node).cloned();
                 event.intended = intended;
                 let recorded = self.recorder.record(event);
@@ -176,8 +176,8 @@ impl Load {
             kind,
             value: completion.value,
             observed: completion.observed,
-            error: completion.error,
-            partition: completion.partition,
+            error: completion.error.map(Into::into),
+            partition: completion.partition.map(Into::into),
             intended: None,
             ..invoked
         };

@@ -97,13 +97,15 @@ fn history(operations: u64) -> Vec<Event> {
             invoke.time = now;
             invoke.client = Some(client);
             invoke.key = Some(format!("k{key}").into());
-            invoke.node = Some(format!("n{node}"));
+            invoke.node = Some(format!("n{node}").into());
             let (kind, took) = fate(&mut dice, node, now / MS, mean);
             let mut complete = Event { kind, time: now + took, ..invoke.clone() };
             match kind {
-                EventType::Ok => complete.partition = Some(format!("p{}", key % 3)),
-                EventType::Fail => complete.error = Some(json!("connection-refused")),
-                EventType::Info | EventType::Invoke => complete.error = Some(json!(["timeout", "1 s"])),
+                EventType::Ok => complete.partition = Some(format!("p{}", key % 3).into()),
+                EventType::Fail => complete.error = Some("connection-refused".into()),
+                EventType::Info | EventType::Invoke => {
+                    complete.error = Some(json!(["timeout", "1 s"]).into());
+                }
             }
             if f == "read" && kind == EventType::Ok {
                 complete.value = json!(written);
@@ -156,7 +158,7 @@ fn broken(events: &mut Vec<Event>) -> CheckResult {
         invoke.time = from * MS;
         invoke.client = Some(client);
         invoke.key = Some("k7-17".into());
-        invoke.node = Some(format!("n{}", 1 + client % 3));
+        invoke.node = Some(format!("n{}", 1 + client % 3).into());
         let complete = Event { time: to * MS, kind, value, ..invoke.clone() };
         events.extend([invoke, complete]);
     }

@@ -92,7 +92,7 @@ impl FinalReads {
 
 /// True where the request was not sent, and never will be.
 fn refused_by_cap(event: &Event) -> bool {
-    let name = event.error.as_ref().map(|error| error.get(0).unwrap_or(error));
+    let name = event.error.as_deref().map(|error| error.get(0).unwrap_or(error));
     name.and_then(Value::as_str) == Some(CAP_REACHED)
 }
 
@@ -167,7 +167,7 @@ mod tests {
         let mut reads = reads();
         for _ in 0..4 {
             asked(reads.next(&context(0)));
-            let error = Some(json!([CAP_REACHED, "the cap of 10 requests is reached"]));
+            let error = Some(json!([CAP_REACHED, "the cap of 10 requests is reached"]).into());
             reads.update(&Event { error, ..completion(0, EventType::Fail) });
         }
         assert_eq!(reads.next(&context(0)), Next::Done);

@@ -35,7 +35,7 @@ pub struct KeyState {
 impl KeyState {
     fn new(number: usize) -> Self {
         Self {
-            key: Key::Text(format!("k{number}")),
+            key: Key::from(format!("k{number}")),
             latest: None,
             earlier: None,
             writing: 0,

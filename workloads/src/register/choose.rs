@@ -93,7 +93,7 @@ impl Chooser {
 
     fn update(&mut self, event: &Event) {
         if event.f == "cas" {
-            let failed = event.error.as_ref().and_then(Value::as_str) == Some(CONDITION_FAILED);
+            let failed = event.error.as_deref().and_then(Value::as_str) == Some(CONDITION_FAILED);
             self.held += u64::from(event.kind == EventType::Ok);
             self.failed += u64::from(failed);
         }
@@ -196,7 +196,7 @@ mod tests {
             _ if op.value[0] == *register => *register = op.value[1].clone(),
             _ => {
                 event.kind = EventType::Fail;
-                event.error = Some(json!(CONDITION_FAILED));
+                event.error = Some(CONDITION_FAILED.into());
                 event.observed = Some(register.clone());
             }
         }
