@@ -1,18 +1,93 @@
 //! The linearizability checker agrees with the brute-force oracle, verdicts and certificates.
+//!
+//! These are slices. The whole is `examples/exhaustive.rs` and `examples/fuzz.rs`.
 
-#[path = "oracle/compare.rs"]
-mod compare;
 mod oracle;
-#[path = "oracle/random.rs"]
-mod random;
 
-use compare::Tally;
+use oracle::compare::{Tally, Thoroughness};
+use oracle::every::{Every, Which};
+use oracle::history::{ABSENT, Answer, Call, Op, Value, events, operations};
+use oracle::random;
+
+fn agree(tally: &Tally) {
+    assert_eq!(tally.disagreements, 0, "{tally}");
+}
 
 #[test]
 fn agrees_with_the_oracle_on_a_slice_of_random_histories() {
     let mut tally = Tally::default();
-    tally.run(20_000, 3, 9);
-    assert!(tally.mismatches.is_empty(), "{tally}\n{}", tally.mismatches[0]);
-    assert!(tally.invalid > 5_000 && tally.invalid < 15_000, "the slice shows both answers: {tally}");
-    assert!(tally.sizes.keys().all(|&size| size <= 12), "{tally}");
+    for block in 0..16 {
+        random::block(
+            3,
+            block,
+            16 * random::BLOCK,
+            10,
+            Thoroughness { certificates: 1, smallest: 0 },
+            &mut tally,
+        );
+    }
+    agree(&tally);
+    assert!(tally.invalid > 4_000 && tally.invalid < 12_000, "the slice shows both answers: {tally}");
+    assert!(tally.by_size().keys().all(|&size| size <= 12), "{tally}");
+}
+
+#[test]
+fn agrees_with_the_oracle_on_every_history_of_two_operations() {
+    let mut tally = Tally::default();
+    for operations in 1..=2 {
+        let every = Every::new(operations, Which::All);
+        for number in 0..every.count() {
+            tally.compare("every", number, &every.history(number), Thoroughness::FULL);
+        }
+    }
+    agree(&tally);
+    assert!(tally.sizes.keys().all(|&(ours, least)| Some(ours) == least), "as small as can be: {tally}");
+}
+
+#[test]
+fn agrees_with_the_oracle_on_a_slice_of_the_histories_of_three_operations() {
+    let every = Every::new(3, Which::All);
+    let mut tally = Tally::default();
+    let (stride, slice) = (104_729, 10_000);
+    for step in 0..slice {
+        let number = step * (every.count() / slice / stride * stride + stride) % every.count();
+        tally.compare("every", number, &every.history(number), Thoroughness::FULL);
+    }
+    agree(&tally);
+}
+
+/// The oracle's reader and its writer are each other's inverse: what is judged is what the checker reads.
+#[test]
+fn the_oracle_judges_the_history_that_the_checker_reads() {
+    let every = Every::new(2, Which::All);
+    for number in 0..every.count() {
+        let ops = every.history(number);
+        assert_eq!(operations(&events(&ops)), renamed(&ops));
+    }
+}
+
+/// The same operations, with values numbered in the order in which they turn up.
+fn renamed(ops: &[Op]) -> Vec<Op> {
+    let mut names = vec![ABSENT];
+    let mut rename = |value: Value| {
+        let known = names.iter().position(|&name| name == value).unwrap_or(names.len());
+        if known == names.len() {
+            names.push(value);
+        }
+        Value::try_from(known).expect("a small history has few values")
+    };
+    let mut renamed = |op: &Op| {
+        let call = match op.call {
+            Call::Read => Call::Read,
+            Call::Write(new) => Call::Write(rename(new)),
+            Call::Cas(old, new) => Call::Cas(rename(old), rename(new)),
+        };
+        let mut answer = |answer| match answer {
+            Answer::Ok(seen) => Answer::Ok(seen.map(&mut rename)),
+            Answer::Refused(met) => Answer::Refused(met.map(&mut rename)),
+            Answer::Failed | Answer::Info => answer,
+        };
+        Op { call, ended: op.ended.map(|(place, said)| (place, answer(said))), ..*op }
+    };
+    ops.iter().map(&mut renamed).collect()
 }

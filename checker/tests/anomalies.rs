@@ -5,6 +5,8 @@ mod oracle;
 use growler_checker::history::{Consistency, Event, HistoryBuilder};
 use growler_checker::linearizability::Linearizable;
 use growler_checker::verdict::{Anomaly, Budget, Check, CheckResult, Validity};
+use oracle::history::operations;
+use oracle::orders::fault_of_certificate;
 use serde_json::json;
 
 fn check(history: HistoryBuilder) -> (Vec<Event>, CheckResult) {
@@ -18,7 +20,7 @@ fn anomaly(history: HistoryBuilder) -> Anomaly {
     let (events, result) = check(history);
     assert_eq!(result.valid, Validity::Invalid, "{result:?}");
     let [anomaly] = result.anomalies.as_slice() else { panic!("one anomaly for one key: {result:?}") };
-    assert_eq!(oracle::fault_of_certificate(&oracle::operations(&events), &anomaly.ops), None);
+    assert_eq!(fault_of_certificate(&operations(&events), &anomaly.ops), None);
     anomaly.clone()
 }
 

@@ -7,72 +7,177 @@ use growler_checker::anomaly;
 use growler_checker::history::Event;
 use growler_checker::linearizability::Linearizable;
 use growler_checker::verdict::{Budget, Check, Validity};
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
-use super::{oracle, random};
+use super::history::{Op, events};
+use super::orders;
+
+/// What is compared beyond verdicts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Thoroughness {
+    /// Each certificate is judged of one history in so many; of none if this is 0.
+    pub(crate) certificates: u64,
+    /// The smallest certificate is looked for in one history in so many; in none if this is 0.
+    pub(crate) smallest: u64,
+}
+
+impl Thoroughness {
+    /// Every certificate is judged, and compared with the smallest one.
+    pub(crate) const FULL: Self = Self { certificates: 1, smallest: 1 };
+}
+
+/// One history on which they disagree.
+#[derive(Debug)]
+pub(crate) struct Mismatch {
+    /// Its number in the command that made it.
+    pub(crate) number: u64,
+    /// How, and the history.
+    pub(crate) text: String,
+}
 
 /// What came out of comparing.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Tally {
     /// Histories compared.
     pub(crate) histories: u64,
     /// Those that are not linearizable.
     pub(crate) invalid: u64,
-    /// Certificates by size.
-    pub(crate) sizes: BTreeMap<usize, u64>,
+    /// Certificates that were judged.
+    pub(crate) judged: u64,
+    /// Certificates by size, and by the size of a smallest one where that was looked for.
+    pub(crate) sizes: BTreeMap<(usize, Option<usize>), u64>,
     /// Anomalies by name.
     pub(crate) names: BTreeMap<String, u64>,
-    /// Histories on which checker and oracle disagree, with the reason.
-    pub(crate) mismatches: Vec<String>,
+    /// Histories, and those that are not linearizable, by sort.
+    pub(crate) sorts: BTreeMap<&'static str, (u64, u64)>,
+    /// Histories on which checker and oracle disagree; the first few are kept.
+    pub(crate) mismatches: Vec<Mismatch>,
+    /// How many they are.
+    pub(crate) disagreements: u64,
+}
+
+/// So many mismatches are kept.
+const KEPT: usize = 5;
+
+/// The engines that are compared with the oracle.
+fn engines() -> [(&'static str, Linearizable); 1] {
+    [("auto", Linearizable::cas_register())]
 }
 
 impl Tally {
-    /// Compares this many random histories of 2 operations or more, `largest` at most.
-    pub(crate) fn run(&mut self, histories: u64, seed: u64, largest: usize) {
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        for _ in 0..histories {
-            let ops = rng.random_range(2..=largest);
-            let events = random::history(&mut rng, ops);
-            if let Some(reason) = self.compare(&events) {
-                let mut mismatch = reason;
-                for event in &events {
-                    let _ = write!(mismatch, "\n{}", serde_json::to_string(event).unwrap_or_default());
-                }
-                self.mismatches.push(mismatch);
+    /// Compares the checker with the oracle on one history of this sort and number.
+    pub(crate) fn compare(&mut self, sort: &'static str, number: u64, ops: &[Op], how: Thoroughness) {
+        self.histories += 1;
+        let valid = orders::linearizable(ops, u32::MAX);
+        let (all, invalid) = self.sorts.entry(sort).or_default();
+        *all += 1;
+        *invalid += u64::from(!valid);
+        self.invalid += u64::from(!valid);
+        let events = events(ops);
+        for (engine, check) in engines() {
+            if let Some(reason) = self.disagreement(check, number, ops, &events, valid, how) {
+                self.disagree(number, &format!("{engine}, {sort}: {reason}"), &events);
             }
         }
     }
 
-    /// The disagreement on one history, if there is one.
-    fn compare(&mut self, events: &[Event]) -> Option<String> {
-        self.histories += 1;
-        let result = Linearizable::cas_register().check(events, &Budget::default());
-        let ops = oracle::operations(events);
-        let expected = oracle::linearizable(&ops, u32::MAX);
-        let wanted = if expected { Validity::Valid } else { Validity::Invalid };
+    fn disagreement(
+        &mut self,
+        check: Linearizable,
+        number: u64,
+        ops: &[Op],
+        events: &[Event],
+        valid: bool,
+        how: Thoroughness,
+    ) -> Option<String> {
+        let result = check.check(events, &Budget::default());
+        let wanted = if valid { Validity::Valid } else { Validity::Invalid };
         if result.valid != wanted {
             return Some(format!("the checker says {:?}, the oracle {wanted:?}", result.valid));
         }
-        if expected {
+        if valid {
             return (!result.anomalies.is_empty()).then(|| "an anomaly in a valid history".to_owned());
         }
-        self.invalid += 1;
         let [found] = result.anomalies.as_slice() else { return Some("not exactly one anomaly".to_owned()) };
-        *self.sizes.entry(found.ops.len()).or_default() += 1;
-        *self.names.entry(found.kind.clone()).or_default() += 1;
         if !anomaly::admits(anomaly::NONLINEARIZABLE, &found.kind) {
             return Some(format!("{} is no case of nonlinearizable", found.kind));
         }
-        oracle::fault_of_certificate(&ops, &found.ops).map(|fault| format!("{:?}: {fault}", found.ops))
+        *self.names.entry(found.kind.to_string()).or_default() += 1;
+        let one_in = |share: u64| number.checked_rem(share) == Some(0);
+        let size = found.ops.len();
+        let smallest = one_in(how.smallest).then(|| orders::smallest_certificate(ops, size).unwrap_or(size));
+        *self.sizes.entry((size, smallest)).or_default() += 1;
+        if !one_in(how.certificates) {
+            return None;
+        }
+        self.judged += 1;
+        orders::fault_of_certificate(ops, &found.ops).map(|fault| format!("{:?}: {fault}", found.ops))
+    }
+
+    /// Notes a mismatch.
+    pub(crate) fn disagree(&mut self, number: u64, reason: &str, events: &[Event]) {
+        self.disagreements += 1;
+        let mut text = reason.to_owned();
+        for event in events {
+            let _ = write!(text, "\n{}", serde_json::to_string(event).unwrap_or_default());
+        }
+        self.mismatches.push(Mismatch { number, text });
+        self.mismatches.sort_by_key(|mismatch| mismatch.number);
+        self.mismatches.truncate(KEPT);
+    }
+
+    /// Adds what another one has counted.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.histories += other.histories;
+        self.invalid += other.invalid;
+        self.judged += other.judged;
+        self.disagreements += other.disagreements;
+        for (sizes, count) in other.sizes {
+            *self.sizes.entry(sizes).or_default() += count;
+        }
+        for (name, count) in other.names {
+            *self.names.entry(name).or_default() += count;
+        }
+        for (sort, (all, invalid)) in other.sorts {
+            let sum = self.sorts.entry(sort).or_default();
+            *sum = (sum.0 + all, sum.1 + invalid);
+        }
+        self.mismatches.extend(other.mismatches);
+        self.mismatches.sort_by_key(|mismatch| mismatch.number);
+        self.mismatches.truncate(KEPT);
+    }
+
+    /// Certificates by size alone.
+    pub(crate) fn by_size(&self) -> BTreeMap<usize, u64> {
+        let mut sizes = BTreeMap::new();
+        for (&(size, _), count) in &self.sizes {
+            *sizes.entry(size).or_default() += count;
+        }
+        sizes
     }
 }
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "histories {}, not linearizable {}", self.histories, self.invalid)?;
-        writeln!(f, "certificate sizes {:?}", self.sizes)?;
+        if self.sorts.len() > 1 {
+            for (sort, (all, invalid)) in &self.sorts {
+                writeln!(f, "  {sort}: {all}, not linearizable {invalid}")?;
+            }
+        }
         writeln!(f, "anomalies {:?}", self.names)?;
-        write!(f, "mismatches {}", self.mismatches.len())
+        writeln!(f, "certificates by size {:?}, judged {}", self.by_size(), self.judged)?;
+        let compared = || self.sizes.iter().filter_map(|(&(ours, least), count)| Some((ours, least?, count)));
+        if compared().next().is_some() {
+            write!(f, "certificates by (our size, smallest possible):")?;
+            for (ours, least, count) in compared() {
+                write!(f, " ({ours}, {least}) {count}")?;
+            }
+            writeln!(f)?;
+        }
+        write!(f, "mismatches {}", self.disagreements)?;
+        for Mismatch { number, text } in &self.mismatches {
+            write!(f, "\n\nhistory {number}: {text}")?;
+        }
+        Ok(())
     }
 }

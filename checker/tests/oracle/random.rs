@@ -1,164 +1,229 @@
 //! Random small histories of a register, honest and not.
 //!
-//! Half of them come from a real register whose operations take effect at random moments, with an answer
-//! changed now and then; the other half answer anything. Values come from a small domain or are unique.
+//! They come from a real register, whose operations take effect at random moments. Answers are lost, some
+//! operations take effect long after theirs was, and some answers are lies: another value was seen, a
+//! condition that held did not, a write that happened failed.
 
-use growler_checker::history::{Event, EventType, Process};
-use rand::{Rng, RngExt};
-use serde_json::{Value, json};
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::compare::{Tally, Thoroughness};
+use super::history::{ABSENT, Answer, Call, NEVER, Op, Value};
+use super::profiles::{self, Lies, Profile};
+
+/// So many histories come from one seed, and are compared by one thread.
+pub(crate) const BLOCK: u64 = 1_000;
+
+/// Compares the histories of one block, of `histories` altogether, with `largest` operations at most.
+pub(crate) fn block(
+    seed: u64,
+    block: u64,
+    histories: u64,
+    largest: usize,
+    how: Thoroughness,
+    tally: &mut Tally,
+) {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(block);
+    for number in block * BLOCK..histories.min((block + 1) * BLOCK) {
+        let profile = profiles::draw(&mut rng);
+        let ops = rng.random_range(2..=largest);
+        tally.compare(profile.name, number, &history(&mut rng, profile, ops), how);
+    }
+}
 
 /// An operation that is open.
 struct Open {
-    process: u64,
-    f: &'static str,
-    argument: Value,
+    /// Its place in the history.
+    op: usize,
+    call: Call,
     /// What it met when it took effect, if it has.
     met: Option<Value>,
 }
 
 struct Generator<'r, R> {
     rng: &'r mut R,
-    unique: bool,
-    honest: bool,
-    /// The share of answers that say what was in force.
-    images: f64,
+    profile: Profile,
     state: Value,
-    fresh: i64,
+    /// What was in force so far, the present last.
+    past: Vec<Value>,
+    /// The greatest value that was written.
+    fresh: Value,
     open: Vec<Open>,
-    events: Vec<Event>,
+    /// Operations whose answer is lost, and which still take effect.
+    late: Vec<Open>,
+    ops: Vec<Op>,
+    /// How many answers from now the one lie is.
+    until_lie: usize,
+    places: usize,
 }
 
 /// A history of `ops` operations.
-pub(crate) fn history(rng: &mut impl Rng, ops: usize) -> Vec<Event> {
-    let unique = rng.random_bool(0.5);
-    let honest = rng.random_bool(0.5);
-    let images = [0.0, 0.5, 1.0][rng.random_range(0..3)];
+pub(crate) fn history(rng: &mut impl Rng, profile: Profile, ops: usize) -> Vec<Op> {
+    let until_lie = rng.random_range(ops / 3..ops);
     let mut generator = Generator {
         rng,
-        unique,
-        honest,
-        images,
-        state: Value::Null,
+        profile,
+        state: ABSENT,
+        past: vec![ABSENT],
         fresh: 0,
         open: Vec::new(),
-        events: Vec::new(),
+        late: Vec::new(),
+        ops: Vec::with_capacity(ops),
+        until_lie,
+        places: 0,
     };
     generator.run(ops);
-    generator.events
+    generator.ops
 }
 
 impl<R: Rng> Generator<'_, R> {
     fn run(&mut self, ops: usize) {
-        let concurrency = self.rng.random_range(1..=4);
-        let patience = self.rng.random_range(0.2..0.8);
-        let mut invoked = 0;
-        while invoked < ops || !self.open.is_empty() {
-            let may_invoke = invoked < ops && self.open.len() < concurrency;
-            if may_invoke && (self.open.is_empty() || self.rng.random_bool(patience)) {
-                self.invoke(invoked as u64);
-                invoked += 1;
-            } else if self.rng.random_bool(0.5) {
-                let at = self.rng.random_range(0..self.open.len());
-                self.take_effect(at);
+        while self.ops.len() < ops || !self.open.is_empty() {
+            let may_call = self.ops.len() < ops && self.open.len() < self.profile.open;
+            if may_call && (self.open.is_empty() || self.rng.random_bool(self.profile.haste)) {
+                self.call();
+            } else if !self.late.is_empty() && self.rng.random_bool(0.2) {
+                let at = self.rng.random_range(0..self.late.len());
+                let mut late = self.late.swap_remove(at);
+                self.take_effect(&mut late);
             } else {
                 let at = self.rng.random_range(0..self.open.len());
-                self.complete(at);
+                if self.rng.random_bool(0.5) {
+                    let mut open = self.open.swap_remove(at);
+                    self.take_effect(&mut open);
+                    self.open.push(open);
+                } else {
+                    self.complete(at);
+                }
             }
         }
     }
 
-    fn invoke(&mut self, process: u64) {
-        let (f, argument) = match self.rng.random_range(0..10) {
-            0..=3 => ("read", Value::Null),
-            4..=6 => ("write", self.new_value()),
-            _ => ("cas", json!([self.old_value(), self.new_value()])),
-        };
-        let mut event = Event::new(Process::Client(process), EventType::Invoke, f, argument.clone());
-        event.index = self.events.len() as u64;
-        self.events.push(event);
-        self.open.push(Open { process, f, argument, met: None });
-    }
-
-    fn new_value(&mut self) -> Value {
-        if self.rng.random_bool(0.2) {
-            return Value::Null;
-        }
-        self.fresh += 1;
-        if self.unique { json!(self.fresh) } else { json!(self.rng.random_range(1..=2)) }
-    }
-
-    fn old_value(&mut self) -> Value {
-        if self.honest && self.rng.random_bool(0.6) {
-            return self.state.clone();
-        }
-        // Mostly one that was invoked, now and then one that was not (yet).
-        let beyond = i64::from(self.rng.random_bool(0.05));
-        let most = if self.unique { self.fresh } else { self.fresh.min(2) };
-        match self.rng.random_range(0..=most + beyond) {
-            0 => Value::Null,
-            value => json!(value),
-        }
-    }
-
-    fn take_effect(&mut self, at: usize) {
-        let open = &mut self.open[at];
+    fn take_effect(&mut self, open: &mut Open) {
         if open.met.is_some() {
             return;
         }
-        open.met = Some(self.state.clone());
-        match open.f {
-            "write" => self.state = open.argument.clone(),
-            "cas" if open.argument[0] == self.state => self.state = open.argument[1].clone(),
-            _ => {}
+        open.met = Some(self.state);
+        match open.call {
+            Call::Write(new) => self.state = new,
+            Call::Cas(old, new) if old == self.state => self.state = new,
+            Call::Read | Call::Cas(..) => return,
+        }
+        self.past.push(self.state);
+    }
+
+    fn next_place(&mut self) -> usize {
+        self.places += 1;
+        self.places - 1
+    }
+
+    fn call(&mut self) {
+        let mut roll = self.rng.random_range(0..self.profile.kinds.iter().sum());
+        let kind = self.profile.kinds.iter().position(|&weight| {
+            let chosen = roll < weight;
+            roll = roll.saturating_sub(weight);
+            chosen
+        });
+        let call = match kind {
+            Some(1) => Call::Write(self.new_value()),
+            Some(2) => Call::Write(ABSENT),
+            Some(3) => Call::Cas(self.old_value(), self.new_value()),
+            Some(4) => Call::Cas(ABSENT, self.new_value()),
+            Some(5) => Call::Cas(self.old_value(), ABSENT),
+            _ => Call::Read,
+        };
+        self.open.push(Open { op: self.ops.len(), call, met: None });
+        let place = self.next_place();
+        self.ops.push(Op::new(place, call, None));
+    }
+
+    fn new_value(&mut self) -> Value {
+        match self.profile.values {
+            0 => self.fresh += 1,
+            values => {
+                let value = self.rng.random_range(1..=values);
+                self.fresh = self.fresh.max(value);
+                return value;
+            }
+        }
+        self.fresh
+    }
+
+    fn old_value(&mut self) -> Value {
+        if self.rng.random_bool(self.profile.aimed) { self.state } else { self.any_value() }
+    }
+
+    /// A value of the past, the next one, or one that is never written.
+    fn any_value(&mut self) -> Value {
+        match self.rng.random_range(0..100) {
+            0 => NEVER,
+            1..3 => self.fresh + 1,
+            3..15 => ABSENT,
+            // A value whose write may have failed, or not have happened yet.
+            15..30 => self.rng.random_range(0..=self.fresh),
+            // What was in force lately is the best lie.
+            30..70 => self.past[self.rng.random_range(self.past.len().saturating_sub(3)..self.past.len())],
+            _ => self.past[self.rng.random_range(0..self.past.len())],
         }
     }
 
     fn complete(&mut self, at: usize) {
-        let fate = self.rng.random_range(0..10);
-        if fate == 0 {
-            // Left open: its process is never heard of again.
-            self.open.swap_remove(at);
+        let mut open = self.open.swap_remove(at);
+        let op = open.op;
+        if self.rng.random_bool(self.profile.lost) {
+            if self.rng.random_bool(0.5) {
+                self.ops[op].ended = Some((self.next_place(), Answer::Info));
+            }
+            if open.met.is_none() && self.rng.random_bool(self.profile.effective) {
+                if self.rng.random_bool(0.5) {
+                    self.late.push(open);
+                } else {
+                    self.take_effect(&mut open);
+                }
+            }
             return;
         }
-        if fate > 2 {
-            self.take_effect(at);
-        }
-        let open = self.open.swap_remove(at);
-        let mut event =
-            Event::new(Process::Client(open.process), EventType::Info, open.f, open.argument.clone());
-        event.index = self.events.len() as u64;
-        match &open.met {
-            Some(met) if fate > 2 => {
-                let lies = !self.honest || self.rng.random_bool(0.1);
-                let met = if lies { self.old_value() } else { met.clone() };
-                self.answer(&open, met, lies, &mut event);
-            }
-            Some(_) => {}
-            None if self.rng.random_bool(0.5) => event.kind = EventType::Fail,
-            None => {}
-        }
-        if event.kind == EventType::Info {
-            event.error = Some(json!("timeout").into());
-        }
-        self.events.push(event);
+        let answer = if open.met.is_none() && self.rng.random_bool(0.05) {
+            Answer::Failed
+        } else {
+            self.take_effect(&mut open);
+            self.answer(open.call, open.met.unwrap_or(ABSENT))
+        };
+        self.ops[op].ended = Some((self.next_place(), answer));
     }
 
-    fn answer(&mut self, open: &Open, met: Value, lies: bool, event: &mut Event) {
-        let image = self.rng.random_bool(self.images);
-        event.kind = EventType::Ok;
-        let holds = open.argument.get(0) == Some(&met);
-        match open.f {
-            "read" => event.value = met,
-            "cas" if !(holds || lies && self.rng.random_bool(0.5)) => {
-                event.kind = EventType::Fail;
-                event.error = Some(json!("condition-failed").into());
-                event.observed = image.then_some(met);
-            }
-            _ => event.observed = image.then_some(met),
+    fn lies(&mut self) -> bool {
+        self.until_lie = self.until_lie.wrapping_sub(1);
+        match self.profile.lies {
+            Lies::None => false,
+            Lies::One => self.until_lie == 0,
+            Lies::Share(share) => self.rng.random_bool(share),
         }
-        if open.f == "cas" && lies && self.rng.random_bool(0.2) {
-            event.kind = EventType::Fail;
-            event.error = Some(["condition-failed", "throttled"][self.rng.random_range(0..2)].into());
+    }
+
+    fn answer(&mut self, call: Call, met: Value) -> Answer {
+        let lies = self.lies();
+        let mut seen = met;
+        let mut holds = matches!(call, Call::Cas(old, _) if old == met);
+        if lies {
+            match (call, self.rng.random_range(0..20)) {
+                (Call::Cas(..), 0..4) => holds = !holds,
+                (Call::Write(_) | Call::Cas(..), 4) => return Answer::Failed,
+                _ => {
+                    seen = self.any_value();
+                    holds = matches!(call, Call::Cas(old, _) if old == seen);
+                }
+            }
+        }
+        let says = self.rng.random_bool(self.profile.images);
+        match call {
+            Call::Read => Answer::Ok(Some(seen)),
+            Call::Cas(..) if !holds => {
+                let says = says || !self.rng.random_bool(self.profile.opaque);
+                Answer::Refused(says.then_some(seen))
+            }
+            Call::Cas(..) | Call::Write(_) => Answer::Ok(says.then_some(seen)),
         }
     }
 }

@@ -1,0 +1,114 @@
+//! Compares the linearizability checker with the oracle on every history of so many operations.
+//!
+//! `cargo run --release -p growler-checker --example exhaustive -- --operations 3`
+//! `cargo run --release -p growler-checker --example exhaustive -- --operations 4 --minutes 60`
+//!
+//! Histories are numbered (`tests/oracle/every.rs` says how, and what "every" means). Up to 3 operations all
+//! of them are compared, in order. Of 4 operations there are too many for that; of those that tell something
+//! (what says nothing is left out: it makes a smaller history) as many are compared as the time allows, evenly
+//! spread over all: the n-th one is number n × stride modulo their count, with a stride that has no divisor
+//! in common with it. Where it ended, `--from` goes on; `--share 2/3` does every third, from the second.
+//! The exit code is 1 if there is any mismatch.
+
+#![allow(clippy::print_stdout, reason = "an example talks to people")]
+
+#[path = "../tests/oracle/mod.rs"]
+mod oracle;
+
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use oracle::compare::Thoroughness;
+use oracle::every::{Every, Which};
+use oracle::work;
+
+struct Options {
+    operations: usize,
+    minutes: Option<u64>,
+    from: u64,
+    share: (u64, u64),
+    threads: u64,
+    stop: bool,
+}
+
+fn options() -> Option<Options> {
+    let mut options =
+        Options { operations: 3, minutes: None, from: 0, share: (1, 1), threads: 1, stop: false };
+    let mut arguments = std::env::args().skip(1);
+    while let Some(name) = arguments.next() {
+        if name == "--stop" {
+            options.stop = true;
+            continue;
+        }
+        let text = arguments.next()?;
+        if name == "--share" {
+            let (part, of) = text.split_once('/')?;
+            options.share = (part.parse().ok()?, of.parse().ok()?);
+            (1..=options.share.1).contains(&options.share.0).then_some(())?;
+            continue;
+        }
+        let number = text.parse().ok()?;
+        match (name.as_str(), number) {
+            ("--operations", 1..=4) => options.operations = usize::try_from(number).ok()?,
+            ("--minutes", _) => options.minutes = Some(number),
+            ("--from", _) => options.from = number,
+            ("--threads", 1..) => options.threads = number,
+            _ => return None,
+        }
+    }
+    Some(options)
+}
+
+/// So many histories are done by one thread at a time.
+const BLOCK: u64 = 2_000;
+
+fn main() -> ExitCode {
+    let Some(Options { operations, minutes, from, share, threads, stop }) = options() else {
+        println!(
+            "usage: exhaustive [--operations 1 to 4] [--minutes N] [--from N] [--share I/N] [--threads N] [--stop]"
+        );
+        return ExitCode::from(254);
+    };
+    let which = if operations > 3 { Which::Telling } else { Which::All };
+    let every = Every::new(operations, which);
+    let stride = if operations > 3 { stride(every.count()) } else { 1 };
+    // One certificate has at most so many operations that finding the smallest costs little.
+    let how = Thoroughness { certificates: 1, smallest: if operations > 3 { 50 } else { 1 } };
+    let (part, of) = share;
+    let mine = (every.count() + of - part) / of;
+    let started = Instant::now();
+    let in_time = || minutes.is_none_or(|minutes| started.elapsed() < Duration::from_secs(minutes * 60));
+    let done = AtomicU64::new(0);
+    let tally = work::in_blocks(mine.saturating_sub(from).div_ceil(BLOCK), threads, stop, |block, tally| {
+        if !in_time() {
+            return;
+        }
+        let first = from + block * BLOCK;
+        for at in first..mine.min(first + BLOCK) {
+            let turn = u128::from((at * of) + part - 1);
+            let number = u64::try_from(turn * u128::from(stride) % u128::from(every.count())).unwrap_or(0);
+            tally.compare("every", number, &every.history(number), how);
+        }
+        // Blocks are begun in order, and a thread that ran out of time begins no other.
+        done.fetch_max(first + BLOCK, Ordering::Relaxed);
+    });
+    let reached = done.into_inner().max(from).min(mine);
+    println!("{} histories of {operations} operations ({which:?}), share {part}/{of}: {mine}", every.count());
+    println!("compared those from {from} to {reached}, in steps of {stride}");
+    println!("{tally}");
+    if tally.disagreements == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// A stride of some three fifths of the count without a common divisor: it visits every number once, and any
+/// run of them evenly.
+fn stride(count: u64) -> u64 {
+    let divides = |mut a: u64, mut b: u64| {
+        while b > 0 {
+            (a, b) = (b, a % b);
+        }
+        a
+    };
+    let golden = u64::try_from(u128::from(count) * 618_033_989 / 1_000_000_000).unwrap_or(1);
+    (golden.max(1)..).find(|&stride| divides(stride, count) == 1).unwrap_or(1)
+}
