@@ -37,7 +37,7 @@ struct Options {
 }
 
 fn options() -> Option<Options> {
-    let how = Thoroughness { certificates: 1, smallest: 100 };
+    let how = Thoroughness { certificates: 1, smallest: 100, every_weakening: false };
     let mut options = Options { histories: 100_000, largest: 9, seed: 1, threads: 1, stop: false, how };
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {

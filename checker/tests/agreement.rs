@@ -16,18 +16,18 @@ fn agree(tally: &Tally) {
 #[test]
 fn agrees_with_the_oracle_on_a_slice_of_random_histories() {
     let mut tally = Tally::default();
-    for block in 0..16 {
+    for block in 0..24 {
         random::block(
             3,
             block,
-            16 * random::BLOCK,
+            24 * random::BLOCK,
             10,
-            Thoroughness { certificates: 1, smallest: 0 },
+            Thoroughness { certificates: 1, smallest: 0, every_weakening: false },
             &mut tally,
         );
     }
     agree(&tally);
-    assert!(tally.invalid > 4_000 && tally.invalid < 12_000, "the slice shows both answers: {tally}");
+    assert!(tally.invalid > 5_000 && tally.invalid < 18_000, "the slice shows both answers: {tally}");
     assert!(tally.by_size().keys().all(|&size| size <= 12), "{tally}");
 }
 
@@ -48,9 +48,8 @@ fn agrees_with_the_oracle_on_every_history_of_two_operations() {
 fn agrees_with_the_oracle_on_a_slice_of_the_histories_of_three_operations() {
     let every = Every::new(3, Which::All);
     let mut tally = Tally::default();
-    let (stride, slice) = (104_729, 10_000);
-    for step in 0..slice {
-        let number = step * (every.count() / slice / stride * stride + stride) % every.count();
+    for at in 0..20_000 {
+        let number = every.spread(at);
         tally.compare("every", number, &every.history(number), Thoroughness::FULL);
     }
     agree(&tally);

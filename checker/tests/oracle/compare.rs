@@ -9,7 +9,7 @@ use growler_checker::linearizability::Linearizable;
 use growler_checker::verdict::{Budget, Check, Validity};
 
 use super::history::{Op, events};
-use super::orders;
+use super::{orders, weakened};
 
 /// What is compared beyond verdicts.
 #[derive(Debug, Clone, Copy)]
@@ -18,11 +18,13 @@ pub(crate) struct Thoroughness {
     pub(crate) certificates: u64,
     /// The smallest certificate is looked for in one history in so many; in none if this is 0.
     pub(crate) smallest: u64,
+    /// The item algorithm is asked about every way to weaken operations, not about one and none.
+    pub(crate) every_weakening: bool,
 }
 
 impl Thoroughness {
     /// Every certificate is judged, and compared with the smallest one.
-    pub(crate) const FULL: Self = Self { certificates: 1, smallest: 1 };
+    pub(crate) const FULL: Self = Self { certificates: 1, smallest: 1, every_weakening: true };
 }
 
 /// One history on which they disagree.
@@ -41,6 +43,8 @@ pub(crate) struct Tally {
     pub(crate) histories: u64,
     /// Those that are not linearizable.
     pub(crate) invalid: u64,
+    /// Questions put to the item algorithm alone.
+    pub(crate) weakened: u64,
     /// Certificates that were judged.
     pub(crate) judged: u64,
     /// Certificates by size, and by the size of a smallest one where that was looked for.
@@ -73,11 +77,26 @@ impl Tally {
         *invalid += u64::from(!valid);
         self.invalid += u64::from(!valid);
         let events = events(ops);
+        for strong in self.weakenings(number, ops.len(), how) {
+            if let Some(reason) = weakened::fault(ops, strong) {
+                self.disagree(number, &format!("{sort}: {reason}"), &events);
+            }
+            self.weakened += 1;
+        }
         for (engine, check) in engines() {
             if let Some(reason) = self.disagreement(check, number, ops, &events, valid, how) {
                 self.disagree(number, &format!("{engine}, {sort}: {reason}"), &events);
             }
         }
+    }
+
+    /// Which operations are at full strength when the item algorithm is asked: all of them, and some others.
+    fn weakenings(&self, number: u64, ops: usize, how: Thoroughness) -> impl Iterator<Item = u32> + use<> {
+        let whole = (1_u32 << ops) - 1;
+        // A different one for each history, spread over all.
+        let some = (number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40) as u32 & whole;
+        let all = if how.every_weakening { 0..whole } else { some..some + u32::from(some < whole) };
+        all.chain([whole])
     }
 
     fn disagreement(
@@ -129,6 +148,7 @@ impl Tally {
     pub(crate) fn add(&mut self, other: Self) {
         self.histories += other.histories;
         self.invalid += other.invalid;
+        self.weakened += other.weakened;
         self.judged += other.judged;
         self.disagreements += other.disagreements;
         for (sizes, count) in other.sizes {
@@ -164,6 +184,7 @@ impl fmt::Display for Tally {
                 writeln!(f, "  {sort}: {all}, not linearizable {invalid}")?;
             }
         }
+        writeln!(f, "questions to the item algorithm alone {}", self.weakened)?;
         writeln!(f, "anomalies {:?}", self.names)?;
         writeln!(f, "certificates by size {:?}, judged {}", self.by_size(), self.judged)?;
         let compared = || self.sizes.iter().filter_map(|(&(ours, least), count)| Some((ours, least?, count)));

@@ -108,6 +108,14 @@ impl Every {
         self.ways.get(slot, written).len() as u64
     }
 
+    /// The number that comes at this place of an order in which any run of numbers spreads evenly over all.
+    pub(crate) fn spread(&self, at: u64) -> u64 {
+        let count = u128::from(self.count());
+        // Some three fifths of them, without a divisor in common with their count: every number comes once.
+        let stride = (count * 618_034 / 1_000_000..).find(|&stride| divisor(stride, count) == 1).unwrap_or(1);
+        u64::try_from(u128::from(at) * stride % count).unwrap_or(0)
+    }
+
     /// The history of this number, which is below [`Every::count`].
     pub(crate) fn history(&self, number: u64) -> Vec<Op> {
         let at = self.frames.partition_point(|frame| frame.end <= number);
@@ -121,6 +129,11 @@ impl Every {
         };
         frame.slots.iter().map(&mut op).collect()
     }
+}
+
+/// The greatest divisor in common.
+fn divisor(a: u128, b: u128) -> u128 {
+    if b == 0 { a } else { divisor(b, a % b) }
 }
 
 /// Every order of the calls and the completions: for each operation where it is called, and where it ends if

@@ -4,7 +4,8 @@
 //! linearizable and whether a certificate is one. It shares no code with the checker. [`history`] holds the
 //! histories that it judges, as small numbers, and turns them into events and back. They come from
 //! [`every`], which numbers all histories of so many operations, and from [`random`], which makes them after
-//! the [`profiles`]. [`compare`] puts checker and oracle side by side and counts; [`work`] deals that out to
+//! the [`profiles`]. [`compare`] puts checker and oracle side by side and counts, [`weakened`] asks the item
+//! algorithm alone; [`work`] deals that out to
 //! threads so that their number changes nothing.
 #![allow(dead_code, reason = "each test and each command uses a part of it")]
 
@@ -14,4 +15,5 @@ pub(crate) mod history;
 pub(crate) mod orders;
 pub(crate) mod profiles;
 pub(crate) mod random;
+pub(crate) mod weakened;
 pub(crate) mod work;
