@@ -216,7 +216,6 @@ fn undecided(object: &Object<'_>, from: u32, to: u32, why: Exhausted) -> String 
     let reason = match why {
         Exhausted::Steps => "its share of the step budget is spent",
         Exhausted::Bytes => "the ways to explain it do not fit into its share of the memory budget",
-        Exhausted::Width => "too many operations are open at once",
     };
     let key = object.key.map_or_else(|| "the object".to_owned(), |key| format!("key {key}"));
     format!(

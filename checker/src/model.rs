@@ -60,4 +60,9 @@ pub trait Model {
     fn is_read(&self, _op: &Self::Op) -> bool {
         false
     }
+
+    /// About how many bytes a state takes, what it owns elsewhere included: for the memory budget.
+    fn bytes(&self, _state: &Self::State) -> usize {
+        size_of::<Self::State>()
+    }
 }

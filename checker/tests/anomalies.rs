@@ -222,7 +222,14 @@ fn a_budget_that_is_too_small_answers_unknown_with_the_window() {
     for process in 0..12 {
         history = history.invoke(process, "write", process % 3);
     }
+    // Every value is seen by somebody, so that it matters in which order they were written.
+    for process in 12..15 {
+        history = history.invoke(process, "read", ());
+    }
     for process in 0..12 {
+        history = history.ok(process, process % 3);
+    }
+    for process in 12..15 {
         history = history.ok(process, process % 3);
     }
     let events = history.read(0, 9).write(0, 9).events();

@@ -8,33 +8,43 @@
 //! linearizable. Memory is that of the live configurations, and where nothing is open they shrink to a set
 //! of states: the history is cut there.
 //!
-//! Four reductions keep the set small. The first two hold for every model:
+//! Three reductions keep the set small for every model:
 //!
 //! 1. *Eager reads.* An open read that fits the state takes effect at once: it disables nothing.
 //! 2. *Dominance.* Of two configurations with the same state, the one that has more reads behind it, or has
-//!    spent fewer optional operations, can do all that the other can. Optional operations without an end
-//!    (indeterminate ones) are counted per equal operation, not told apart.
+//!    spent fewer optional operations, can do all that the other can. Equal optional operations without an
+//!    end (indeterminate ones) are counted, not told apart.
+//! 3. *Likes in line.* Of equal operations that are open, the one that ends first takes effect first: in a
+//!    run that has them the other way round, they can change places.
 //!
 //! The others need knowledge of the object, given as a [`Guide`]:
 //!
-//! 3. *Dead ends.* A state that cannot come back must not be left before its last observer.
-//! 4. *Free operations.* An operation that may as well be over (a write that nobody will see) is done with
+//! 4. *Dead ends.* A state that cannot come back must not be left before its last observer.
+//! 5. *Free operations.* An operation that may as well be over (a write that nobody will see) is done with
 //!    as soon as that costs nothing.
-//! 5. *Plenty.* Where there are more equal optional operations than could ever be of use, they are not even
+//! 6. *Plenty.* Where there are more equal optional operations than could ever be of use, they are not even
 //!    counted.
+//!
+//! And the walk is narrow first (`beam`): it keeps the most promising configurations only, and goes back to
+//! where it left something out if they all die. A history that is linearizable is mostly seen to be so at
+//! once, however many ways there are to explain it.
 //!
 //! Without a guide the engine is exact for every model; with one it is exact if the guide keeps its word.
 //! The answer never depends on time or scheduling: work is counted in steps and in bytes.
 
-mod mask;
+mod beam;
+mod book;
+mod hash;
+mod row;
 mod search;
+mod states;
 mod store;
+mod timeline;
 mod trail;
 
-use std::collections::HashMap;
-
-use mask::Mask;
+use beam::Beam;
 use search::Search;
+use timeline::Timeline;
 
 use crate::model::Model;
 
@@ -70,8 +80,6 @@ pub enum Exhausted {
     Steps,
     /// The live configurations do not fit.
     Bytes,
-    /// More operations are open at once than a configuration can tell apart.
-    Width,
 }
 
 /// The answer of a search.
@@ -155,80 +163,8 @@ pub fn search<M: Model, G: Guide<M>>(
     jobs: &[Job<M::Op>],
     limits: Limits,
 ) -> Outcome<M::State> {
-    let timeline = Timeline::of(jobs);
-    match timeline.width {
-        0..=64 => Search::<M, G, 1>::new(model, guide, jobs, &timeline, limits).run(),
-        65..=128 => Search::<M, G, 2>::new(model, guide, jobs, &timeline, limits).run(),
-        129..=512 => Search::<M, G, 8>::new(model, guide, jobs, &timeline, limits).run(),
-        513..=2048 => Search::<M, G, 32>::new(model, guide, jobs, &timeline, limits).run(),
-        2049..=8192 => Search::<M, G, 128>::new(model, guide, jobs, &timeline, limits).run(),
-        _ => {
-            let answer = Answer::Unknown { from: 0, to: END, why: Exhausted::Width };
-            Outcome { answer, steps: 0, stuck: None, order: None }
-        }
-    }
-}
-
-/// Something that happens to a job at a moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Moment {
-    Call(usize),
-    Return(usize),
-}
-
-/// The jobs in order of real time.
-struct Timeline {
-    moments: Vec<(u32, Moment)>,
-    /// The class of each job that has one.
-    class_of: Vec<Option<u32>>,
-    /// One job of each class: equal optional jobs that never end are counted, not told apart.
-    classes: Vec<usize>,
-    /// Nobody needs more members than this of a class that always leaves the same state: between two other
-    /// jobs a minimal run visits no state twice, since the way back to it could be cut out.
-    plenty: usize,
-    /// How many jobs are told apart at once, at most.
-    width: usize,
-}
-
-impl Timeline {
-    fn of<O: Clone + Eq + std::hash::Hash>(jobs: &[Job<O>]) -> Self {
-        let mut class_of = vec![None; jobs.len()];
-        let mut classes = Vec::new();
-        let mut by_op: HashMap<&O, u32> = HashMap::new();
-        let mut moments = Vec::with_capacity(jobs.len() * 2);
-        let mut bounded = 0;
-        for (at, job) in jobs.iter().enumerate() {
-            moments.push((job.call, Moment::Call(at)));
-            if job.must || job.ret != END {
-                bounded += 1;
-                moments.push((job.ret, Moment::Return(at)));
-                continue;
-            }
-            let class = *by_op.entry(&job.op).or_insert_with(|| {
-                classes.push(at);
-                u32::try_from(classes.len() - 1).unwrap_or(u32::MAX)
-            });
-            class_of[at] = Some(class);
-        }
-        // Calls come before returns at ties: intervals are closed.
-        moments.sort_by_key(|&(at, moment)| (at, matches!(moment, Moment::Return(_))));
-        let width = Self::width(&moments, &class_of);
-        Self { moments, class_of, classes, plenty: bounded + 1, width }
-    }
-
-    /// The greatest number of jobs, other than class members, that are open at once.
-    fn width(moments: &[(u32, Moment)], class_of: &[Option<u32>]) -> usize {
-        let (mut open, mut most) = (0_usize, 0);
-        for &(_, moment) in moments {
-            match moment {
-                Moment::Call(job) if class_of[job].is_none() => open += 1,
-                Moment::Call(_) => {}
-                Moment::Return(_) => open = open.saturating_sub(1),
-            }
-            most = most.max(open);
-        }
-        most
-    }
+    let timeline = Timeline::of(model, jobs);
+    Search::new(model, guide, jobs, &timeline, limits, Beam::new()).run()
 }
 
 #[cfg(test)]

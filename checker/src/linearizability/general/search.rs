@@ -1,102 +1,120 @@
 //! The walk over the timeline: one configuration set, extended at every return.
 
-use super::store::{Config, Roles, Store};
-use super::trail::{Link, START, Trail};
-use super::{Answer, END, Exhausted, Guide, Job, Limits, Mask, Moment, Outcome, Timeline};
+use super::beam::{Beam, Checkpoint};
+use super::book::{Book, Mover};
+use super::row::{self, Layout, head};
+use super::states::{Next, States};
+use super::store::Store;
+use super::timeline::{Moment, Timeline, is_endless};
+use super::trail::{START, Trail};
+use super::{Answer, END, Exhausted, Guide, Job, Limits, Outcome};
 use crate::model::Model;
 
 /// How many states are named as clues where a search gets stuck.
 const CLUES: usize = 16;
 
-/// A search in progress. `W` is the width of its masks in words.
-pub(super) struct Search<'a, M: Model, G, const W: usize> {
+/// A search in progress.
+pub(super) struct Search<'a, M: Model, G> {
     model: &'a M,
     guide: &'a G,
     jobs: &'a [Job<M::Op>],
     timeline: &'a Timeline,
     limits: Limits,
-    /// The slot of each job that is open.
-    slot_of: Vec<u16>,
-    vacant: Vec<u16>,
-    open: Vec<usize>,
-    roles: Roles<W>,
-    /// How many members of each class have been invoked.
-    supply: Vec<usize>,
-    frontier: Vec<Config<M::State, W>>,
-    /// Where a step leads, on the way to the next frontier.
-    seen: Store<M::State, W>,
-    reached: Store<M::State, W>,
-    steps: u64,
+    states: States<'a, M>,
     trail: Trail,
+    book: Book,
+    slot_of: Vec<u32>,
+    /// The configurations, one row after another.
+    frontier: Vec<u64>,
+    /// Where a step leads, on the way to the next frontier.
+    seen: Store,
+    reached: Store,
+    /// The row that is extended, and the one that comes of it.
+    base: Vec<u64>,
+    next: Vec<u64>,
+    /// Who takes effect in a step, one after another.
+    placed: Vec<u32>,
+    /// Which operations were passed over in the current row, by one that must take effect or by any.
+    passed: Vec<(u64, u64)>,
+    rows: u64,
+    beam: Beam,
+    /// The last moment at which nothing was open and nothing had been left out.
+    cut: u32,
+    steps: u64,
 }
 
-impl<'a, M: Model, G: Guide<M>, const W: usize> Search<'a, M, G, W> {
+impl<'a, M: Model, G: Guide<M>> Search<'a, M, G> {
     pub(super) fn new(
         model: &'a M,
         guide: &'a G,
         jobs: &'a [Job<M::Op>],
         timeline: &'a Timeline,
         limits: Limits,
+        beam: Beam,
     ) -> Self {
-        let used = vec![0; timeline.classes.len()].into_boxed_slice();
-        let width = u16::try_from(W * 64).unwrap_or(u16::MAX);
+        let book = Book::new();
         Self {
             model,
             guide,
             jobs,
             timeline,
             limits,
-            slot_of: vec![0; jobs.len()],
-            vacant: (0..width).rev().collect(),
-            open: Vec::new(),
-            roles: Roles { free: Mask::EMPTY, optional: Mask::EMPTY, contested: Mask::EMPTY },
-            supply: vec![0; timeline.classes.len()],
-            frontier: vec![Config { state: model.initial(), done: Mask::EMPTY, used, way: START }],
-            seen: Store::new(),
-            reached: Store::new(),
-            steps: 0,
+            states: States::new(model, jobs.len()),
             trail: Trail::default(),
+            slot_of: vec![0; jobs.len()],
+            frontier: vec![head(0, START)],
+            seen: Store::new(book.layout),
+            reached: Store::new(book.layout),
+            book,
+            base: Vec::new(),
+            next: Vec::new(),
+            placed: Vec::new(),
+            passed: vec![(0, 0); timeline.ops],
+            rows: 0,
+            beam,
+            cut: 0,
+            steps: 0,
         }
     }
 
     pub(super) fn run(mut self) -> Outcome<M::State> {
-        let mut cut = 0;
-        for &(now, moment) in &self.timeline.moments {
+        let timeline = self.timeline;
+        let mut at = 0;
+        while let Some(&(now, moment)) = timeline.moments.get(at) {
             match moment {
                 Moment::Call(job) => self.call(job),
                 Moment::Return(job) => {
                     // A job that would have to take effect before its call never does.
-                    if self.jobs[job].call > now {
+                    if self.jobs[job as usize].call > now {
                         return self.stuck(job, now);
                     }
-                    if let Err(why) = self.extend_to(job, now) {
-                        let answer = Answer::Unknown { from: cut, to: now, why };
+                    if let Err(why) = self.extend_to(job, at, now) {
+                        let answer = Answer::Unknown { from: self.cut, to: now, why };
                         return Outcome { answer, steps: self.steps, stuck: None, order: None };
                     }
                     if self.frontier.is_empty() {
-                        return self.stuck(job, now);
+                        let Some(back) = self.beam.widen() else { return self.stuck(job, now) };
+                        (at, self.book, self.frontier) = (back.at, back.book, back.frontier);
+                        continue;
                     }
                     self.retire(job);
                 }
             }
-            if self.open.is_empty() && now != END {
-                cut = now;
+            at += 1;
+            if self.book.bounded == 0 && now != END && self.beam.is_complete() {
+                self.cut = now;
             }
         }
-        let order = self.frontier.first().map(|config| self.order(config.way));
-        Outcome { answer: Answer::Linearizable, steps: self.steps, stuck: None, order }
+        let order = self.order(row::way(&self.frontier));
+        Outcome { answer: Answer::Linearizable, steps: self.steps, stuck: None, order: Some(order) }
     }
 
     /// No configuration is left in which the job has taken effect by now.
-    fn stuck(&self, job: usize, now: u32) -> Outcome<M::State> {
-        let tried = self.seen.iter().chain(&self.frontier).map(|config| config.state.clone());
-        let states = tried.take(CLUES).collect();
-        Outcome {
-            answer: Answer::Not { at: now },
-            steps: self.steps,
-            stuck: Some((job, states)),
-            order: None,
-        }
+    fn stuck(&self, job: u32, now: u32) -> Outcome<M::State> {
+        let frontier = self.frontier.chunks_exact(self.book.layout.stride());
+        let tried = self.seen.iter().chain(frontier).map(|row| self.states.get(row::state(row)).clone());
+        let stuck = Some((job as usize, tried.take(CLUES).collect()));
+        Outcome { answer: Answer::Not { at: now }, steps: self.steps, stuck, order: None }
     }
 
     /// The jobs of a way, with the members of each class told apart again: the way names one of them for all.
@@ -104,220 +122,282 @@ impl<'a, M: Model, G: Guide<M>, const W: usize> Search<'a, M, G, W> {
     /// The first to be used is the first that was invoked. Of a class with plenty, a way may name more than
     /// there are: what leads back to the state that the class has just left is cut out, and then there are
     /// enough.
-    fn order(&self, way: Link) -> Vec<u32> {
-        let timeline = self.timeline;
+    fn order(&self, way: u32) -> Vec<u32> {
+        let class_of = |job: u32| self.timeline.class_of(job, self.jobs);
         let mut order: Vec<u32> = Vec::new();
         for job in self.trail.order(way) {
-            if let Some(class) = timeline.class_of[job as usize]
-                && self.has_plenty(class as usize)
-            {
-                let optional = |job: &&u32| timeline.class_of[**job as usize].is_some();
-                let since = order.len() - order.iter().rev().take_while(optional).count();
+            let class = class_of(job);
+            if class.is_some_and(|class| self.guide.is_constant(self.timeline.classes[class] as usize)) {
+                let since =
+                    order.len() - order.iter().rev().take_while(|&&job| class_of(job).is_some()).count();
                 let before = order[since..].iter().position(|&other| other == job);
                 order.truncate(before.map_or(order.len(), |before| since + before));
             }
             order.push(job);
         }
-        let mut members = vec![Vec::new(); timeline.classes.len()];
-        for &(_, moment) in timeline.moments.iter().rev() {
-            if let Moment::Call(job) = moment
-                && let Some(class) = timeline.class_of[job]
-            {
-                members[class as usize].push(u32::try_from(job).unwrap_or(u32::MAX));
-            }
-        }
+        let mut members: Vec<_> =
+            self.timeline.members(self.jobs).into_iter().map(IntoIterator::into_iter).collect();
         for job in &mut order {
-            if let Some(class) = timeline.class_of[*job as usize] {
-                *job = members[class as usize].pop().unwrap_or(*job);
+            if let Some(class) = class_of(*job) {
+                *job = members[class].next().unwrap_or(*job);
             }
         }
         order
     }
 
     /// A job becomes possible. Nothing happens yet, except to what can be done with at once.
-    fn call(&mut self, job: usize) {
-        if let Some(class) = self.timeline.class_of[job] {
-            self.supply_one(class as usize);
-            return;
-        }
-        // The timeline's width is the number of slots at least, so there is one.
-        let Some(slot) = self.vacant.pop() else { return };
-        self.slot_of[job] = slot;
-        self.open.push(job);
-        let (slot, Job { op, must, .. }) = (usize::from(slot), &self.jobs[job]);
-        if !must {
-            self.roles.optional.insert(slot);
-        } else if self.model.is_read(op) || self.guide.is_free(job) {
-            self.roles.free.insert(slot);
-            for config in &mut self.frontier {
-                if stays(self.model, &config.state, op) {
-                    config.done.insert(slot);
-                    config.way = self.trail.extend(config.way, job);
+    fn call(&mut self, job: u32) {
+        let before = self.book.layout;
+        if let Some(class) = self.timeline.class_of(job, self.jobs) {
+            let lane = self.book.supply(class);
+            self.fit(before);
+            if self.has_plenty(lane) {
+                // From here on nobody counts.
+                for row in self.frontier.chunks_exact_mut(self.book.layout.stride()) {
+                    self.book.layout.set_count(row, lane, 0);
                 }
             }
-        } else {
-            self.roles.contested.insert(slot);
+            return;
         }
-    }
-
-    /// One more member of a class can be used.
-    fn supply_one(&mut self, class: usize) {
-        self.supply[class] += 1;
-        if self.has_plenty(class) {
-            // From here on nobody counts.
-            for config in &mut self.frontier {
-                config.used[class] = 0;
+        let slot = self.book.take_slot(job);
+        self.fit(before);
+        self.slot_of[job as usize] = slot;
+        let Job { op, ret, must, .. } = &self.jobs[job as usize];
+        let name = self.timeline.op_of[job as usize];
+        self.book.bounded += usize::from(!is_endless(&self.jobs[job as usize]));
+        let is_read = self.model.is_read(op);
+        if !is_read {
+            self.book.add_mover(Mover { job, op: name, slot, ret: *ret, must: *must });
+        }
+        let roles = &mut self.book.roles;
+        let free = *must && (is_read || self.guide.is_free(job as usize));
+        let role = if !must {
+            &mut roles.optional
+        } else if free {
+            &mut roles.free
+        } else {
+            &mut roles.contested
+        };
+        role[slot as usize / 64] |= 1 << (slot % 64);
+        if free {
+            for row in self.frontier.chunks_exact_mut(self.book.layout.stride()) {
+                if self.states.stays(row::state(row), op, name) {
+                    row::insert(row, slot);
+                    row[0] = head(row::state(row), self.trail.extend(row::way(row), job));
+                }
             }
         }
     }
 
-    fn has_plenty(&self, class: usize) -> bool {
-        self.supply[class] >= self.timeline.plenty && self.guide.is_constant(self.timeline.classes[class])
+    /// Makes the rows as wide as the book says.
+    fn fit(&mut self, before: Layout) {
+        let layout = self.book.layout;
+        if layout != before {
+            self.frontier = before.widen(&self.frontier, layout);
+        }
+    }
+
+    fn has_plenty(&self, lane: usize) -> bool {
+        let (class, supply) = self.book.lanes[lane];
+        supply >= self.timeline.plenty && self.guide.is_constant(self.timeline.classes[class] as usize)
     }
 
     /// A job has ended: its slot can be used again.
-    fn retire(&mut self, job: usize) {
-        let slot = usize::from(self.slot_of[job]);
-        self.open.retain(|&open| open != job);
-        for mask in [&mut self.roles.free, &mut self.roles.optional, &mut self.roles.contested] {
-            mask.remove(slot);
+    fn retire(&mut self, job: u32) {
+        let slot = self.slot_of[job as usize];
+        self.book.bounded -= 1;
+        self.book.leave_slot(slot);
+        let layout = self.book.layout;
+        for row in self.frontier.chunks_exact_mut(layout.stride()) {
+            row::remove(row, slot);
         }
-        for config in &mut self.frontier {
-            config.done.remove(slot);
-        }
-        self.vacant.push(self.slot_of[job]);
-        if !self.jobs[job].must && self.frontier.len() > 1 {
+        if !self.jobs[job as usize].must && self.frontier.len() > layout.stride() {
             // Configurations that differed only in this job are one now.
-            for config in std::mem::take(&mut self.frontier) {
-                self.reached.insert(config, &self.roles);
+            self.reached.reset(layout);
+            for row in self.frontier.chunks_exact(layout.stride()) {
+                self.reached.insert(row, &self.book.roles);
             }
-            self.frontier = self.reached.drain();
+            self.take_reached();
+        }
+    }
+
+    fn take_reached(&mut self) {
+        self.frontier.clear();
+        for row in self.reached.iter() {
+            self.frontier.extend_from_slice(row);
         }
     }
 
     /// Replaces the frontier by the configurations in which `target` has taken effect, each by the shortest
     /// ways that end with it. Where it is optional, those in which it has not stay too.
-    fn extend_to(&mut self, target: usize, now: u32) -> Result<(), Exhausted> {
-        let slot = usize::from(self.slot_of[target]);
-        let must = self.jobs[target].must;
-        self.seen.clear();
-        if must && self.frontier.iter().all(|config| config.done.has(slot)) {
+    fn extend_to(&mut self, target: u32, at: usize, now: u32) -> Result<(), Exhausted> {
+        let (slot, must) = (self.slot_of[target as usize], self.jobs[target as usize].must);
+        let layout = self.book.layout;
+        self.seen.reset(layout);
+        let mut rows = self.frontier.chunks_exact(layout.stride());
+        if must && rows.all(|row| row::has(row, slot)) {
             return Ok(());
         }
-        for config in std::mem::take(&mut self.frontier) {
-            if config.done.has(slot) {
-                self.reached.insert(config, &self.roles);
-                continue;
+        self.reached.reset(layout);
+        for row in self.frontier.chunks_exact(layout.stride()) {
+            let has = row::has(row, slot);
+            if has || !must {
+                self.reached.insert(row, &self.book.roles);
             }
-            if !must {
-                self.reached.insert(config.clone(), &self.roles);
+            if !has {
+                self.seen.insert(row, &self.book.roles);
             }
-            self.seen.insert(config, &self.roles);
         }
-        let mut at = 0;
-        while let Some(config) = self.seen.get(at) {
-            if let Some(config) = config.cloned() {
-                self.expand(&config, slot, now);
+        let mut from = 0;
+        while from < self.seen.len() && self.beam.goes_on(self.seen.len(), self.reached.alive()) {
+            if self.seen.is_alive(from) {
+                self.base.clear();
+                self.base.extend_from_slice(self.seen.row(from));
+                self.expand(slot, now);
+                self.within_limits()?;
             }
-            at += 1;
-            self.within_limits()?;
+            from += 1;
         }
-        self.frontier = self.reached.drain();
-        self.trail.collect(self.frontier.iter_mut().map(|config| &mut config.way));
+        let left_out = from < self.seen.len() || self.beam.is_exceeded_by(self.reached.alive());
+        if left_out && self.beam.is_complete() {
+            let (book, frontier) = (self.book.clone(), self.frontier.clone());
+            self.beam.leave_out(Checkpoint { at, book, frontier });
+        }
+        self.take_reached();
+        self.beam.truncate(&mut self.frontier, &self.book);
+        if !self.frontier.is_empty() {
+            self.collect();
+        }
         Ok(())
     }
 
+    /// Forgets ways and states that nobody can come back to.
+    fn collect(&mut self) {
+        let stride = self.book.layout.stride();
+        // The numbers that it holds are about to change.
+        self.seen.reset(self.book.layout);
+        let rows = self.frontier.chunks_exact_mut(stride).map(|row| &mut row[0]);
+        self.states.collect(rows.chain(self.beam.heads()));
+        let rows = self.frontier.chunks_exact_mut(stride).map(|row| &mut row[0]);
+        self.trail.collect(rows.chain(self.beam.heads()));
+    }
+
     fn within_limits(&self) -> Result<(), Exhausted> {
-        let live = (self.seen.len() + self.reached.len()) as u64;
         if self.steps > self.limits.steps {
             return Err(Exhausted::Steps);
         }
-        let bytes = live * Store::<M::State, W>::bytes_each(self.supply.len()) + self.trail.bytes();
-        if bytes > self.limits.bytes {
+        let sets = self.seen.bytes() + self.reached.bytes() + self.beam.bytes();
+        if sets + self.trail.bytes() + self.states.bytes() > self.limits.bytes {
             return Err(Exhausted::Bytes);
         }
         Ok(())
     }
 
     /// Places each job that is possible next.
-    fn expand(&mut self, config: &Config<M::State, W>, target: usize, now: u32) {
-        for at in 0..self.open.len() {
-            let job = self.open[at];
-            let slot = usize::from(self.slot_of[job]);
-            // An open read that is not done does not fit this state.
-            if !config.done.has(slot) && !self.model.is_read(&self.jobs[job].op) {
-                self.place(config, job, now, target, |next| next.done.insert(slot));
+    ///
+    /// Of like jobs that are open, the one that ends first takes effect first (and one that must before one
+    /// that only may and ends no earlier): in any run that has them the other way round they can change
+    /// places.
+    fn expand(&mut self, target: u32, now: u32) {
+        self.rows += 1;
+        let this = self.rows;
+        for at in 0..self.book.movers.len() {
+            let Mover { job, op, slot, must, .. } = self.book.movers[at];
+            if row::has(&self.base, slot) {
+                continue;
             }
+            let (by_must, by_any) = &mut self.passed[op as usize];
+            if *by_must == this || (!must && *by_any == this) {
+                continue;
+            }
+            *by_any = this;
+            if must {
+                *by_must = this;
+            }
+            self.next.clone_from(&self.base);
+            row::insert(&mut self.next, slot);
+            self.place(job, op, now, target);
         }
-        for class in 0..self.supply.len() {
+        for lane in 0..self.book.lanes.len() {
+            let (class, supply) = self.book.lanes[lane];
             let job = self.timeline.classes[class];
-            if self.has_plenty(class) {
-                self.place(config, job, now, target, |_| ());
-            } else if (config.used[class] as usize) < self.supply[class] {
-                self.place(config, job, now, target, |next| next.used[class] += 1);
+            let op = self.timeline.op_of[job as usize];
+            if self.passed[op as usize].1 == this {
+                continue;
+            }
+            let used = self.book.layout.count(&self.base, lane);
+            let plenty = self.has_plenty(lane);
+            if plenty || used < supply {
+                self.next.clone_from(&self.base);
+                self.book.layout.set_count(&mut self.next, lane, if plenty { 0 } else { used + 1 });
+                self.place(job, op, now, target);
             }
         }
     }
 
-    fn place(
-        &mut self,
-        config: &Config<M::State, W>,
-        job: usize,
-        now: u32,
-        target: usize,
-        mark: impl Fn(&mut Config<M::State, W>),
-    ) {
+    /// Lets a job take effect in the current row; `next` has it marked already.
+    fn place(&mut self, job: u32, op: u32, now: u32, target: u32) {
         self.steps += 1;
-        let (model, op) = (self.model, &self.jobs[job].op);
-        for state in model.step(&config.state, op) {
-            if state != config.state && !self.guide.may_leave(&config.state, job, now) {
+        let from = row::state(&self.base);
+        let way = row::way(&self.base);
+        let next = self.states.next(from, &self.jobs[job as usize].op, op);
+        let several = matches!(next, Next::Choice(..));
+        let marked = several.then(|| self.next.clone());
+        let mut at = 0;
+        while let Some(to) = self.states.choice(next, at) {
+            at += 1;
+            if to != from && !self.guide.may_leave(self.states.get(from), job as usize, now) {
                 continue;
             }
-            let mut next = Config { state, ..config.clone() };
-            mark(&mut next);
-            if self.guide.is_blind(job) {
-                self.absorb(&mut next, &config.state, now);
+            if let Some(marked) = &marked {
+                self.next.clone_from(marked);
             }
-            next.way = self.trail.extend(next.way, job);
-            self.settle(&mut next.done, &mut next.way, &next.state);
-            if next.done.has(target) {
-                self.reached.insert(next, &self.roles);
-            } else {
-                self.seen.insert(next, &self.roles);
+            self.placed.clear();
+            if self.guide.is_blind(job as usize) {
+                self.absorb(from, now);
+            }
+            self.placed.push(job);
+            self.settle(to);
+            self.next[0] = head(to, way);
+            let store = if row::has(&self.next, target) { &mut self.reached } else { &mut self.seen };
+            if let Some(new) = store.insert(&self.next, &self.book.roles) {
+                let way = self.placed.iter().fold(way, |way, &job| self.trail.extend(way, job));
+                store.set_head(new, head(to, way));
             }
         }
     }
 
     /// Does with every closed job, and its reads, what costs nothing just before a blind one.
-    fn absorb(&mut self, next: &mut Config<M::State, W>, before: &M::State, now: u32) {
-        for at in 0..self.open.len() {
-            let job = self.open[at];
-            let slot = usize::from(self.slot_of[job]);
-            if !next.done.has(slot) && self.guide.is_closed(job, now) {
-                self.steps += 1;
-                next.done.insert(slot);
-                next.way = self.trail.extend(next.way, job);
-                let model = self.model;
-                for between in model.step(before, &self.jobs[job].op) {
-                    self.settle(&mut next.done, &mut next.way, &between);
-                }
+    fn absorb(&mut self, before: u32, now: u32) {
+        for at in 0..self.book.movers.len() {
+            let Mover { job, op, slot, .. } = self.book.movers[at];
+            if row::has(&self.next, slot) || !self.guide.is_closed(job as usize, now) {
+                continue;
+            }
+            self.steps += 1;
+            row::insert(&mut self.next, slot);
+            self.placed.push(job);
+            let next = self.states.next(before, &self.jobs[job as usize].op, op);
+            if let Some(between) = self.states.choice(next, 0) {
+                self.settle(between);
             }
         }
     }
 
     /// Marks every open job that is better done, and leaves this state as it is.
-    fn settle(&mut self, done: &mut Mask<W>, way: &mut Link, state: &M::State) {
-        for &job in &self.open {
-            let slot = usize::from(self.slot_of[job]);
-            if !done.has(slot) && self.roles.free.has(slot) && stays(self.model, state, &self.jobs[job].op) {
-                done.insert(slot);
-                *way = self.trail.extend(*way, job);
+    fn settle(&mut self, state: u32) {
+        for word in 0..self.book.layout.mask {
+            let mut left = self.book.roles.free[word] & !self.next[1 + word];
+            while left != 0 {
+                let bit = left.trailing_zeros();
+                left &= left - 1;
+                let job = self.book.job_of[word * 64 + bit as usize];
+                let op = self.timeline.op_of[job as usize];
+                if self.states.stays(state, &self.jobs[job as usize].op, op) {
+                    self.next[1 + word] |= 1 << bit;
+                    self.placed.push(job);
+                }
             }
         }
     }
-}
-
-/// Whether the operation can happen in this state and leaves it as it is.
-fn stays<M: Model>(model: &M, state: &M::State, op: &M::Op) -> bool {
-    model.step(state, op).any(|next| next == *state)
 }

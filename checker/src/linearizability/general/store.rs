@@ -1,120 +1,110 @@
-//! Configurations, and sets of them without dominated ones.
+//! Sets of configurations without dominated ones.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, DefaultHasher, Hash};
-use std::mem::size_of;
-
-use super::Mask;
-use super::trail::Link;
-
-/// One way to explain the history so far.
-#[derive(Debug, Clone)]
-pub(super) struct Config<S, const W: usize> {
-    /// What the object holds.
-    pub(super) state: S,
-    /// The open jobs that have taken effect, by slot.
-    pub(super) done: Mask<W>,
-    /// How many of each class have.
-    pub(super) used: Box<[u32]>,
-    /// The order in which all that has happened did.
-    pub(super) way: Link,
-}
-
-/// What the slots that are in use mean for dominance.
-#[derive(Debug, Clone)]
-pub(super) struct Roles<const W: usize> {
-    /// Better done than open: reads and free jobs.
-    pub(super) free: Mask<W>,
-    /// Better open than done: optional jobs.
-    pub(super) optional: Mask<W>,
-    /// Neither.
-    pub(super) contested: Mask<W>,
-}
-
-impl<S: Eq, const W: usize> Config<S, W> {
-    /// Whether this can do all that the other can, given that state and contested jobs are the same.
-    fn dominates(&self, other: &Self, roles: &Roles<W>) -> bool {
-        other.done.within(&self.done, &roles.free)
-            && self.done.within(&other.done, &roles.optional)
-            && self.used.iter().zip(&other.used).all(|(mine, theirs)| mine <= theirs)
-    }
-}
+use super::hash::{Index, mix};
+use super::row::{self, Layout, Roles};
 
 const NONE: u32 = u32::MAX;
 
-/// A set of configurations in which none dominates another, in order of arrival.
+/// A set of rows in which none dominates another, in order of arrival.
 #[derive(Debug)]
-pub(super) struct Store<S, const W: usize> {
-    configs: Vec<Config<S, W>>,
-    /// Whether a configuration is still undominated.
-    alive: Vec<bool>,
-    /// The next configuration of the same state and contested jobs.
-    next: Vec<u32>,
-    /// The first one. The hasher has no random seed: order and cost are the same in every run.
-    heads: HashMap<(S, Mask<W>), u32, BuildHasherDefault<DefaultHasher>>,
+pub(super) struct Store {
+    layout: Layout,
+    rows: Vec<u64>,
+    /// The next row of the same state and contested jobs; and whether the row is still undominated.
+    entries: Vec<(u32, bool)>,
+    /// The first of them.
+    heads: Index,
+    alive: usize,
 }
 
-impl<S: Clone + Eq + Hash, const W: usize> Store<S, W> {
-    pub(super) fn new() -> Self {
-        Self { configs: Vec::new(), alive: Vec::new(), next: Vec::new(), heads: HashMap::default() }
+impl Store {
+    pub(super) fn new(layout: Layout) -> Self {
+        Self { layout, rows: Vec::new(), entries: Vec::new(), heads: Index::default(), alive: 0 }
     }
 
-    pub(super) fn clear(&mut self) {
-        self.configs.clear();
-        self.alive.clear();
-        self.next.clear();
+    /// Empties the set, for rows of this layout.
+    pub(super) fn reset(&mut self, layout: Layout) {
+        self.layout = layout;
+        self.rows.clear();
+        self.entries.clear();
         self.heads.clear();
+        self.alive = 0;
     }
 
-    /// Adds a configuration unless one that is at least as good is there. Says whether it was added.
-    pub(super) fn insert(&mut self, config: Config<S, W>, roles: &Roles<W>) -> bool {
-        let key = (config.state.clone(), config.done.and(&roles.contested));
-        let head = self.heads.entry(key).or_insert(NONE);
-        let mut at = *head;
+    /// Adds a row unless one that is at least as good is there. Says at which place.
+    pub(super) fn insert(&mut self, row: &[u64], roles: &Roles) -> Option<usize> {
+        let (layout, rows) = (self.layout, &self.rows);
+        let row_at = |at: u32| &rows[at as usize * layout.stride()..][..layout.stride()];
+        self.heads.reserve(|at| hash_of_key(layout, row_at(at), roles));
+        let (place, head) =
+            self.heads.find(hash_of_key(layout, row, roles), |at| same_key(layout, row_at(at), row, roles));
+        let mut at = head.unwrap_or(NONE);
         while at != NONE {
-            let i = at as usize;
-            if self.alive[i] {
-                if self.configs[i].dominates(&config, roles) {
-                    return false;
+            let (next, alive) = self.entries[at as usize];
+            if alive {
+                if roles.dominates(layout, row_at(at), row) {
+                    return None;
                 }
-                self.alive[i] = !config.dominates(&self.configs[i], roles);
+                if roles.dominates(layout, row, row_at(at)) {
+                    self.entries[at as usize].1 = false;
+                    self.alive -= 1;
+                }
             }
-            at = self.next[i];
+            at = next;
         }
-        self.next.push(*head);
-        *head = u32::try_from(self.configs.len()).unwrap_or(NONE);
-        self.configs.push(config);
-        self.alive.push(true);
-        true
+        let new = self.entries.len();
+        self.heads.set(place, u32::try_from(new).unwrap_or(NONE));
+        self.entries.push((head.unwrap_or(NONE), true));
+        self.rows.extend_from_slice(row);
+        self.alive += 1;
+        Some(new)
     }
 
-    /// The configuration that arrived at this place, unless it is dominated by now; the outer `None` is the
-    /// end.
-    pub(super) fn get(&self, at: usize) -> Option<Option<&Config<S, W>>> {
-        self.configs.get(at).map(|config| self.alive[at].then_some(config))
+    /// The row that arrived at this place.
+    pub(super) fn row(&self, at: usize) -> &[u64] {
+        &self.rows[at * self.layout.stride()..][..self.layout.stride()]
     }
 
-    /// All configurations, in order of arrival.
-    pub(super) fn iter(&self) -> std::slice::Iter<'_, Config<S, W>> {
-        self.configs.iter()
+    /// Sets the first word of a row: a change of its way.
+    pub(super) fn set_head(&mut self, at: usize, head: u64) {
+        self.rows[at * self.layout.stride()] = head;
     }
 
-    /// Takes all undominated configurations out.
-    pub(super) fn drain(&mut self) -> Vec<Config<S, W>> {
-        let alive = std::mem::take(&mut self.alive);
-        let configs = std::mem::take(&mut self.configs);
-        self.clear();
-        configs.into_iter().zip(alive).filter_map(|(config, alive)| alive.then_some(config)).collect()
+    /// Whether the row at this place is still undominated.
+    pub(super) fn is_alive(&self, at: usize) -> bool {
+        self.entries[at].1
     }
 
-    /// How many configurations are held, dominated ones included.
+    /// How many rows are held, dominated ones included.
     pub(super) fn len(&self) -> usize {
-        self.configs.len()
+        self.entries.len()
     }
 
-    /// Bytes per configuration, with its share of the index.
-    pub(super) fn bytes_each(classes: usize) -> u64 {
-        let index = size_of::<(S, Mask<W>)>() * 2 + 16;
-        (size_of::<Config<S, W>>() + classes * size_of::<u32>() + index) as u64
+    /// How many rows are undominated.
+    pub(super) fn alive(&self) -> usize {
+        self.alive
     }
+
+    /// All undominated rows, in order of arrival.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &[u64]> {
+        let rows = self.rows.chunks_exact(self.layout.stride());
+        rows.zip(&self.entries).filter_map(|(row, &(_, alive))| alive.then_some(row))
+    }
+
+    /// Bytes of rows and their entries.
+    pub(super) fn bytes(&self) -> u64 {
+        let each = self.layout.stride() * size_of::<u64>() + size_of::<(u32, bool)>() + 2 * size_of::<u64>();
+        (self.entries.len() * each) as u64
+    }
+}
+
+/// The hash of what must be the same for one row to dominate another.
+fn hash_of_key(layout: Layout, row: &[u64], roles: &Roles) -> u64 {
+    let bits = layout.mask(row).iter().zip(&roles.contested).map(|(mask, contested)| mask & contested);
+    bits.fold(mix(0, u64::from(row::state(row))), mix)
+}
+
+fn same_key(layout: Layout, one: &[u64], other: &[u64], roles: &Roles) -> bool {
+    let differs = |i: usize| (layout.mask(one)[i] ^ layout.mask(other)[i]) & roles.contested[i] != 0;
+    row::state(one) == row::state(other) && !(0..layout.mask).any(differs)
 }

@@ -173,3 +173,55 @@ fn random_job(random: &mut impl Rng, values: u32) -> Job<RegisterOp> {
         _ => Job { op, call, ret: call + random.random_range(0..8), must: true },
     }
 }
+
+#[test]
+fn however_narrow_the_first_walk_the_answer_is_the_same() {
+    let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(2);
+    let (mut yes, mut no) = (0, 0);
+    for _ in 0..5_000 {
+        let values = random.random_range(2..4);
+        let jobs: Vec<_> = (0..random.random_range(4..14)).map(|_| random_job(&mut random, values)).collect();
+        let timeline = Timeline::of(&Register, &jobs);
+        let walk = |beam| Search::new(&Register, &Unguided, &jobs, &timeline, PLENTY, beam).run();
+        let (narrow, wide) = (walk(Beam::of_width(1)), walk(Beam::of_width(usize::MAX)));
+        assert_eq!(narrow.answer, wide.answer, "{jobs:?}");
+        if let Some(order) = narrow.order {
+            assert!(replays(&Register, &jobs, &order), "{jobs:?}: {order:?}");
+            yes += 1;
+        } else {
+            no += 1;
+        }
+    }
+    assert!(yes > 500 && no > 500, "{yes} {no}");
+}
+
+#[test]
+fn any_number_of_jobs_may_be_open_at_once() {
+    for open in [63, 64, 65, 127, 128, 129, 700] {
+        let end = 10_000;
+        let mut jobs: Vec<Job<Op>> = (0..open).map(|n| must(Op::Sum(0), n, end + n)).collect();
+        jobs.push(must(Op::Put(7), 2_000, 2_001));
+        jobs.push(must(Op::Sum(7), 2_002, 2_003));
+        let outcome = search(&Bag, &Unguided, &jobs, PLENTY);
+        assert_eq!(outcome.answer, Answer::Linearizable, "{open}");
+        assert!(replays(&Bag, &jobs, &outcome.order.unwrap()));
+        jobs.push(must(Op::Sum(0), 2_002, end + 5_000));
+        assert_eq!(answer(&jobs), Answer::Not { at: end + 5_000 }, "{open}");
+    }
+}
+
+#[test]
+fn any_number_of_indeterminate_jobs_may_be_told_apart() {
+    let cas = |old| RegisterOp { need: Need::Is(old), set: Some(old + 1) };
+    let read = |value| RegisterOp { need: Need::Is(value), set: None };
+    for length in [63, 64, 65, 200] {
+        let mut jobs: Vec<_> =
+            (0..length).map(|old| Job { op: cas(old), call: 1 + old, ret: END, must: false }).collect();
+        jobs.push(Job { op: read(length), call: 1_000, ret: 1_001, must: true });
+        let outcome = search(&Register, &Unguided, &jobs, PLENTY);
+        let order = outcome.order.unwrap();
+        assert!(order.len() == jobs.len() && replays(&Register, &jobs, &order), "{order:?}");
+        jobs.push(Job { op: read(length + 1), call: 1_002, ret: 1_003, must: true });
+        assert_eq!(search(&Register, &Unguided, &jobs, PLENTY).answer, Answer::Not { at: 1_003 });
+    }
+}

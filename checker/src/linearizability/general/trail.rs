@@ -5,6 +5,8 @@
 //! anything else, what is still reachable is moved together. After a while all live ways have a common
 //! beginning, so what stays is about one link for each operation.
 
+use super::row;
+
 /// The number of a link; [`START`] before the first.
 pub(super) type Link = u32;
 
@@ -25,9 +27,9 @@ pub(super) struct Trail {
 
 impl Trail {
     /// The way that goes on with this job.
-    pub(super) fn extend(&mut self, way: Link, job: usize) -> Link {
+    pub(super) fn extend(&mut self, way: Link, job: u32) -> Link {
         let link = Link::try_from(self.links.len()).unwrap_or(START);
-        self.links.push((u32::try_from(job).unwrap_or(u32::MAX), way));
+        self.links.push((job, way));
         link
     }
 
@@ -42,15 +44,16 @@ impl Trail {
         order
     }
 
-    /// Forgets all but these ways, if that is worth the effort, and renumbers them.
-    pub(super) fn collect<'w>(&mut self, ways: impl Iterator<Item = &'w mut Link>) {
+    /// Forgets all but the ways of these rows, given by their first words, if that is worth the effort, and
+    /// renumbers them.
+    pub(super) fn collect<'r>(&mut self, heads: impl Iterator<Item = &'r mut u64>) {
         if self.links.len() < FEW.max(2 * self.kept) {
             return;
         }
-        let ways: Vec<&mut Link> = ways.collect();
+        let heads: Vec<&mut u64> = heads.collect();
         let mut moved = vec![START; self.links.len()];
-        for way in &ways {
-            let mut at = **way;
+        for head in &heads {
+            let mut at = row::way(&[**head]);
             while at != START && moved[at as usize] == START {
                 // Marked; the number comes below.
                 moved[at as usize] = 0;
@@ -71,9 +74,10 @@ impl Trail {
         }
         self.links.truncate(kept);
         self.kept = kept;
-        for way in ways {
-            if *way != START {
-                *way = moved[*way as usize];
+        for head in heads {
+            let way = row::way(&[*head]);
+            if way != START {
+                *head = row::head(row::state(&[*head]), moved[way as usize]);
             }
         }
     }
@@ -95,16 +99,18 @@ mod tests {
         for job in 0..10 {
             common = trail.extend(common, job);
         }
-        let mut left = trail.extend(common, 11);
-        for dead in 0..2 * FEW {
+        let left = trail.extend(common, 11);
+        for dead in 0..131_072 {
             trail.extend(common, dead);
         }
         let mut right = trail.extend(common, 12);
         right = trail.extend(right, 13);
-        trail.collect([&mut left, &mut right].into_iter());
+        let mut heads = [row::head(5, left), row::head(6, right), row::head(7, START)];
+        trail.collect(heads.iter_mut());
         let with = |rest: &[u32]| (0..10).chain(rest.iter().copied()).collect::<Vec<u32>>();
-        assert_eq!(trail.order(left), with(&[11]));
-        assert_eq!(trail.order(right), with(&[12, 13]));
+        assert_eq!(trail.order(row::way(&heads[..1])), with(&[11]));
+        assert_eq!(trail.order(row::way(&heads[1..])), with(&[12, 13]));
+        assert_eq!(trail.order(row::way(&heads[2..])), [0; 0]);
         assert_eq!(trail.links.len(), 13);
     }
 }
