@@ -1,4 +1,4 @@
-//! The contract's table for registers (section 4).
+//! The contract's table for registers (section 4), and what weakening leaves of it (section 5).
 //!
 //! | operation and outcome | needs | sets |
 //! |---|---|---|
@@ -78,6 +78,20 @@ pub(super) fn recorded<'h>(operation: &Operation<'h>) -> Option<Effect<'h>> {
                 None => return None,
             };
             Some(Effect { need, sets: None })
+        }
+        _ => None,
+    }
+}
+
+/// What is left of an operation that was weakened: a write still does what it did, condition included.
+pub(super) fn weakened<'h>(operation: &Operation<'h>) -> Option<Effect<'h>> {
+    match (operation.f(), operation.outcome()) {
+        ("write", Outcome::Ok | Outcome::Info) => {
+            Some(Effect { need: Need::Any, sets: Some(operation.argument()) })
+        }
+        ("cas", Outcome::Ok | Outcome::Info) => {
+            let (old, new) = condition(operation)?;
+            Some(Effect { need: Need::Is(old), sets: Some(new) })
         }
         _ => None,
     }
