@@ -5,10 +5,10 @@
 //! keys. For one key:
 //!
 //! 1. `object` applies the contract's table: what does each operation say?
-//! 2. `problem` turns it into jobs to be ordered, `reduce` leaves out what cannot matter, and
-//!    `lifetimes` finds what is known of each value.
-//! 3. `general` searches for an order that explains everything.
-//! 4. If there is none, `certificate` finds the few operations that prove it (by what is left when others
+//! 2. `problem` turns it into jobs to be ordered.
+//! 3. Where every written value is unique, [`item`] decides in O(n log n). Elsewhere [`general`] searches, after
+//!    `reduce` has left out what cannot matter and `lifetimes` has found what is known of each value.
+//! 4. If there is no order, `certificate` finds the few operations that prove it (by what is left when others
 //!    are weakened: `weaken`), `classify` names the anomaly, and `explain` says it in a sentence.
 //!
 //! The budget is dealt out by the number of operations of each key, so the answer does not depend on which
@@ -34,8 +34,10 @@ use general::{Answer, Exhausted};
 pub use general::{END, Job, Limits};
 pub use object::InputError;
 use object::Object;
+pub use problem::Engine;
 use problem::{Problem, Solution};
 use serde_json::Value;
+use weaken::Weakening;
 
 use crate::history::{Event, Operation, PairError, by_key, pair};
 use crate::verdict::{Anomaly, Budget, Check, CheckResult, Validity};
@@ -45,6 +47,7 @@ use crate::verdict::{Anomaly, Budget, Check, CheckResult, Validity};
 #[derive(Debug, Clone, Copy)]
 pub struct Linearizable {
     model: &'static str,
+    engine: Engine,
 }
 
 /// Why a history cannot be judged.
@@ -62,13 +65,19 @@ impl Linearizable {
     /// The check for the model `register`: `read` and `write`.
     #[must_use]
     pub fn register() -> Self {
-        Self { model: "register" }
+        Self { model: "register", engine: Engine::Auto }
     }
 
     /// The check for the model `cas-register`: `read`, `write` and `cas`.
     #[must_use]
     pub fn cas_register() -> Self {
-        Self { model: "cas-register" }
+        Self { model: "cas-register", engine: Engine::Auto }
+    }
+
+    /// The same check, answered by this engine.
+    #[must_use]
+    pub fn with_engine(self, engine: Engine) -> Self {
+        Self { engine, ..self }
     }
 
     /// Whether the events are a history of this model. [`Check::check`] answers *unknown* for others; ask
@@ -98,7 +107,9 @@ impl Check for Linearizable {
     fn check(&self, events: &[Event], budget: &Budget) -> CheckResult {
         match self.objects(events) {
             Ok(objects) => {
-                let findings = in_parallel(&objects, |object| judge(object, share(budget, object, &objects)));
+                let findings = in_parallel(&objects, |object| {
+                    judge(object, self.engine, share(budget, object, &objects))
+                });
                 merge(&objects, findings)
             }
             Err(error) => CheckResult {
@@ -130,12 +141,14 @@ fn share(budget: &Budget, object: &Object<'_>, objects: &[Object<'_>]) -> Limits
 }
 
 /// Judges one object.
-fn judge(object: &Object<'_>, limits: Limits) -> Finding {
-    let Solution { answer, steps, clues } = Problem::whole(object).solve(limits);
+fn judge(object: &Object<'_>, engine: Engine, limits: Limits) -> Finding {
+    let solution = Problem::whole(object).solve(engine, limits);
+    let Solution { answer, steps, .. } = solution;
     let anomaly = match answer {
         Answer::Not { at } => {
-            let certificate = certificate::find(object, at, &clues, limits);
-            Some(classify::anomaly(object, &certificate))
+            let mut history = Weakening::new(object);
+            let certificate = certificate::find(&mut history, at, &solution, engine, limits);
+            Some(classify::anomaly(&history, &certificate))
         }
         Answer::Linearizable | Answer::Unknown { .. } => None,
     };

@@ -6,15 +6,19 @@
 //! full strength. That makes greedy deletion right (it is the minimising half of Zeller and Hildebrandt's
 //! delta debugging, 2002): one pass that tries every member once leaves an irreducible set.
 //!
-//! The search starts where the engine got stuck. A violation is mostly between operations that ended around
-//! that moment and operations, from whatever time, that concern the values that the engine was stuck with.
-//! So operations of both sorts are taken alternately, the nearest first, twice as many each time, until they
-//! are enough. Of those and some more, what ended last is left out first: the story is that of the first
-//! answer that was wrong, not of the confusion after it.
+//! Where the [item](super::item) algorithm names suspects, the search starts with them. Elsewhere it starts
+//! where the engine got stuck. A violation is mostly between operations that ended around that moment and
+//! operations, from whatever time, that concern the values that the engine was stuck with. So operations of
+//! both sorts are taken alternately, the nearest first, twice as many each time, until they are enough. Of
+//! those and some more, what ended last is left out first: the story is that of the first answer that was
+//! wrong, not of the confusion after it.
+//!
+//! An irreducible set is not always a smallest one. Among the operations nearest to the violation, every one
+//! by itself and every pair are tried too, so that what two operations can show is never shown by three.
 
 use super::general::{Answer, END, Limits};
-use super::object::Object;
-use super::problem::Solution;
+use super::object::Entry;
+use super::problem::{Engine, Solution};
 use super::weaken::Weakening;
 use crate::model::register::Symbol;
 
@@ -34,40 +38,36 @@ const ATTEMPT_SHARE: u64 = 8;
 const NEIGHBOURHOOD: usize = 8;
 
 /// A certificate of this size is small enough to be read: no other order of deletion is tried.
-const READABLE: usize = 12;
+const READABLE: usize = 6;
 
 /// Objects with more entries than this are not searched as a whole again.
 const SMALL_OBJECT: usize = 4_000;
 
+/// How many entries are looked at before all are.
+const VICINITY: usize = 4_096;
+
 /// How many orders of deletion are tried otherwise.
 const ROUNDS: usize = 8;
 
-/// Finds a certificate for an object that is not linearizable. The engine got stuck `at` this moment, with
-/// values that are its `clues`.
-pub(crate) fn find(object: &Object<'_>, at: u32, clues: &[Symbol], limits: Limits) -> Certificate {
-    let mut search = Minimiser { history: Weakening::new(object), limits, decided: true };
-    let enough = search.enough(at, clues);
-    let whole: Vec<usize> = (0..object.entries.len()).collect();
-    let mut best: Option<Certificate> = None;
-    for round in 0..ROUNDS {
-        // Every other round begins with the whole object: the first moment may be the hardest to tell.
-        let from = if round % 2 == 1 && whole.len() <= SMALL_OBJECT { &whole } else { &enough };
-        let mut entries = reordered(from, round / 2);
-        search.shrink(&mut entries);
-        entries.sort_unstable();
-        let found = Certificate { entries, irreducible: search.decided };
-        // An irreducible set is not always a smallest one: another order of deletion may leave fewer.
-        let better = |best: &Certificate| {
-            (!found.irreducible, found.entries.len()) < (!best.irreducible, best.entries.len())
-        };
-        if best.as_ref().is_none_or(better) {
-            best = Some(found);
-        }
-        if best.as_ref().is_some_and(|best| best.entries.len() <= READABLE) {
-            break;
-        }
+/// Among how many operations nearest to the violation a smaller certificate is looked for.
+const NEAREST: usize = 12;
+
+/// Finds a certificate for a history that is not linearizable. It was found out `at` this moment.
+pub(crate) fn find(
+    history: &mut Weakening<'_, '_>,
+    at: u32,
+    solution: &Solution,
+    engine: Engine,
+    limits: Limits,
+) -> Certificate {
+    let mut search = Minimiser { history, engine, limits, decided: true };
+    let suspects: Vec<usize> = solution.suspects.iter().map(|&job| job as usize).collect();
+    let mut enough = suspects;
+    if enough.is_empty() || !search.proves(&enough) {
+        enough = search.enough(at, &solution.clues);
     }
-    best.unwrap_or(Certificate { entries: enough, irreducible: false })
+    let found = search.irreducible(&enough);
+    search.smaller(at, &enough, found)
 }
 
 /// The entries in another order for each round, the same in every run.
@@ -83,36 +83,112 @@ fn reordered(entries: &[usize], round: usize) -> Vec<usize> {
     order
 }
 
-struct Minimiser<'o, 'h> {
-    history: Weakening<'o, 'h>,
+struct Minimiser<'w, 'o, 'h> {
+    history: &'w mut Weakening<'o, 'h>,
+    engine: Engine,
     /// What is left of the budget.
     limits: Limits,
     /// Whether every attempt of this pass was decided.
     decided: bool,
 }
 
-impl Minimiser<'_, '_> {
+impl Minimiser<'_, '_, '_> {
     /// Whether these entries alone, everything else weakened, are refuted.
     fn proves(&mut self, members: &[usize]) -> bool {
         let attempt = Limits { steps: self.limits.steps / ATTEMPT_SHARE, ..self.limits };
-        let Solution { answer, steps, .. } = self.history.problem(members).solve(attempt);
+        let Solution { answer, steps, .. } = self.history.problem(members).solve(self.engine, attempt);
         self.limits.steps -= steps.min(self.limits.steps);
         self.decided &= !matches!(answer, Answer::Unknown { .. });
         matches!(answer, Answer::Not { .. })
     }
 
+    /// An irreducible part of entries that are enough; the smallest of a few, if they are large.
+    fn irreducible(&mut self, enough: &[usize]) -> Certificate {
+        let whole: Vec<usize> = (0..self.history.object.entries.len()).collect();
+        let mut best = Certificate { entries: enough.to_vec(), irreducible: false };
+        for round in 0..ROUNDS {
+            // Every other round begins with the whole object: the first moment may be the hardest to tell.
+            let from = if round % 2 == 1 && whole.len() <= SMALL_OBJECT { &whole } else { enough };
+            let mut entries = reordered(from, round / 2);
+            self.shrink(&mut entries);
+            entries.sort_unstable();
+            let found = Certificate { entries, irreducible: self.decided };
+            // An irreducible set is not always a smallest one: another order of deletion may leave fewer.
+            if round == 0 || found.rank() < best.rank() {
+                best = found;
+            }
+            if best.entries.len() <= READABLE {
+                break;
+            }
+        }
+        best
+    }
+
+    /// One or two operations that are enough too, if there are such close by, or else what was found.
+    fn smaller(&mut self, at: u32, enough: &[usize], found: Certificate) -> Certificate {
+        if found.entries.len() <= 1 {
+            return found;
+        }
+        let mut near = self.nearest(at, NEAREST);
+        near.extend(enough.iter().copied().take(NEAREST));
+        near.sort_unstable();
+        near.dedup();
+        self.decided = true;
+        let single = near.iter().copied().find(|&entry| self.proves(&[entry]));
+        let mut pairs =
+            near.iter().enumerate().flat_map(|(n, &a)| near[n + 1..].iter().map(move |&b| [a, b]));
+        let mut smaller = single.map(|entry| vec![entry]);
+        if smaller.is_none() && found.entries.len() > 2 {
+            smaller = pairs.find(|pair| self.proves(pair)).map(|pair| pair.to_vec());
+        }
+        let Some(mut entries) = smaller else { return found };
+        entries.sort_unstable();
+        Certificate { entries, irreducible: self.decided }
+    }
+
+    /// The entries that ended nearest to a moment, the nearest first.
+    fn nearest(&self, at: u32, count: usize) -> Vec<usize> {
+        let entries = &self.history.object.entries;
+        let distance = |entry: &Entry| entry.ret.unwrap_or(entry.call).abs_diff(at);
+        let mut nearest: Vec<(u32, usize)> =
+            entries.iter().enumerate().map(|(place, entry)| (distance(entry), place)).collect();
+        if nearest.len() > count {
+            nearest.select_nth_unstable(count);
+            nearest.truncate(count);
+        }
+        nearest.sort_unstable();
+        nearest.into_iter().map(|(_, place)| place).collect()
+    }
+
     /// Entries that are refuted with everything else weakened.
     fn enough(&mut self, at: u32, clues: &[Symbol]) -> Vec<usize> {
+        let all = self.history.object.entries.len();
+        let mut order = self.by_nearness(at, clues, VICINITY);
+        let mut count = 1;
+        while !self.proves(&order[..count.min(order.len())]) {
+            if count >= order.len() {
+                if order.len() == all {
+                    return order;
+                }
+                order = self.by_nearness(at, clues, all);
+            }
+            count *= 2;
+        }
+        order.truncate(count.saturating_mul(NEIGHBOURHOOD));
+        self.until_refuted(order)
+    }
+
+    /// The entries that ended nearest to a moment and, in between, those of them that concern the clues.
+    fn by_nearness(&self, at: u32, clues: &[Symbol], count: usize) -> Vec<usize> {
         let entries = &self.history.object.entries;
-        let mut nearest: Vec<usize> = (0..entries.len()).collect();
-        nearest.sort_by_key(|&entry| entries[entry].ret.unwrap_or(entries[entry].call).abs_diff(at));
+        let nearest = self.nearest(at, count);
         let concerns = |&&entry: &&usize| {
             let action = entries[entry].action;
             [action.saw(), action.wrote()].into_iter().flatten().any(|value| clues.contains(&value))
         };
         let mut related = nearest.iter().filter(concerns);
         let mut listed = vec![false; entries.len()];
-        let mut order = Vec::with_capacity(entries.len());
+        let mut order = Vec::with_capacity(nearest.len());
         for &near in &nearest {
             for entry in [Some(near), related.next().copied()].into_iter().flatten() {
                 if !std::mem::replace(&mut listed[entry], true) {
@@ -120,12 +196,7 @@ impl Minimiser<'_, '_> {
                 }
             }
         }
-        let mut count = 1;
-        while count < order.len() && !self.proves(&order[..count]) {
-            count *= 2;
-        }
-        order.truncate(count.saturating_mul(NEIGHBOURHOOD));
-        self.until_refuted(order)
+        order
     }
 
     /// Of entries that are enough, the shortest run of those that ended first.
@@ -168,5 +239,12 @@ impl Minimiser<'_, '_> {
             }
             chunk = chunk.min(members.len()).div_ceil(2);
         }
+    }
+}
+
+impl Certificate {
+    /// The smaller, the better.
+    fn rank(&self) -> (bool, usize) {
+        (!self.irreducible, self.entries.len())
     }
 }

@@ -25,10 +25,14 @@
 //!    else y is gone for good: `lost-write`.
 //! 8. Otherwise `nonlinearizable`.
 
+use std::collections::{HashMap, HashSet};
+
+use super::buckets::Buckets;
 use super::certificate::Certificate;
 use super::explain::Narrator;
 use super::general::END;
 use super::object::{Action, Entry, Object};
+use super::weaken::Weakening;
 use crate::anomaly;
 use crate::history::Outcome;
 use crate::model::register::{ABSENT, Symbol};
@@ -99,8 +103,9 @@ impl Shape {
 }
 
 /// The anomaly that a certificate shows, named and explained.
-pub(super) fn anomaly(object: &Object<'_>, certificate: &Certificate) -> Anomaly {
-    let case = Case { object, members: &certificate.entries };
+pub(super) fn anomaly(history: &Weakening<'_, '_>, certificate: &Certificate) -> Anomaly {
+    let object = history.object;
+    let case = Case { object, writers: &history.writers, members: &certificate.entries };
     let shape = case.shape();
     let index = |entry: usize| object.operation(entry).index;
     let ops: Vec<u64> = certificate.entries.iter().map(|&entry| index(entry)).collect();
@@ -113,8 +118,13 @@ pub(super) fn anomaly(object: &Object<'_>, certificate: &Certificate) -> Anomaly
     Anomaly { kind: shape.name().to_owned(), key: object.key.cloned(), ops, context, explanation }
 }
 
+/// How far down a chain of conditional writes a name is looked for.
+const LONGEST_CHAIN: usize = 10_000;
+
 struct Case<'c, 'h> {
     object: &'c Object<'h>,
+    /// The entries that write each value.
+    writers: &'c Buckets,
     /// The certificate's entries, in order of invocation.
     members: &'c [usize],
 }
@@ -157,8 +167,7 @@ impl Case<'_, '_> {
 
     /// Who wrote a value, or may have: places of entries in order of invocation.
     fn writers(&self, value: Symbol) -> impl Iterator<Item = usize> {
-        let entries = self.object.entries.iter().enumerate();
-        entries.filter(move |(_, entry)| entry.action.wrote() == Some(value)).map(|(at, _)| at)
+        self.writers.of(value).iter().copied()
     }
 
     /// The only writer of a value; none where there are several, or the value is absence.
@@ -171,9 +180,12 @@ impl Case<'_, '_> {
     /// for, and so on.
     fn chain(&self, value: Symbol) -> Vec<Symbol> {
         let mut chain = vec![value];
+        let mut passed = HashSet::from([value]);
         while let Some(writer) = chain.last().and_then(|&last| self.only_writer(last)) {
             match self.entry(writer).action {
-                Action::Cas { old, .. } if !chain.contains(&old) => chain.push(old),
+                Action::Cas { old, .. } if chain.len() < LONGEST_CHAIN && passed.insert(old) => {
+                    chain.push(old)
+                }
                 _ => break,
             }
         }
@@ -205,10 +217,12 @@ impl Case<'_, '_> {
     }
 
     fn rivals(&self) -> Option<Shape> {
-        let heirs = self.heirs();
-        heirs.iter().enumerate().find_map(|(at, &(first, value))| {
-            let claims = |&&(second, same): &&(usize, Symbol)| same == value && second != first;
-            let &(second, _) = heirs[at + 1..].iter().find(claims)?;
+        let mut heir_of = HashMap::new();
+        self.heirs().into_iter().find_map(|(second, value)| {
+            let first = *heir_of.entry(value).or_insert(second);
+            if first == second {
+                return None;
+            }
             let (first, second) = (first.min(second), first.max(second));
             // Where the value may have come back in between, only the two alone are a proof.
             let writers = self.writers(value).count() + usize::from(value == ABSENT);
@@ -263,6 +277,9 @@ impl Case<'_, '_> {
 
     fn came_back(&self) -> Option<Shape> {
         let (seer, newer, old, new) = self.return_of_the_old()?;
+        if let Some(deleted) = self.deleted_before(newer, old, new) {
+            return Some(Shape::Stale { newer: deleted, seer: newer, later: seer });
+        }
         if let Action::Cas { .. } = self.entry(seer).action {
             return Some(Shape::HeldOnOld { newer, seer });
         }
@@ -300,6 +317,17 @@ impl Case<'_, '_> {
         found.into_iter().max().map(|(_, parts)| parts)
     }
 
+    /// Where an item was seen and then, rightly, was not there: the delete that ended before it was seen, if its
+    /// only write had ended before that.
+    fn deleted_before(&self, seen: usize, old: Symbol, new: Symbol) -> Option<usize> {
+        let is_read = self.entry(seen).action.wrote().is_none();
+        let writer = self.only_writer(new).filter(|_| old == ABSENT && is_read)?;
+        self.writers(ABSENT).find(|&delete| {
+            let entry = self.entry(delete);
+            self.entry(writer).precedes(entry) && entry.precedes(self.entry(seen))
+        })
+    }
+
     /// The value that an operation certainly left in force.
     fn in_force_after(&self, at: usize) -> Option<Symbol> {
         self.entry(at).ret.and_then(|_| self.entry(at).action.wrote()).or(self.entry(at).saw())
@@ -325,7 +353,7 @@ impl Case<'_, '_> {
             let recent = entry.ret >= Some(new.call) && entry.precedes(start);
             self.in_force_after(at).filter(|&value| recent && value != old)
         };
-        let candidates: Vec<Symbol> = (0..self.object.entries.len()).filter_map(evident).collect();
+        let candidates: HashSet<Symbol> = (0..self.object.entries.len()).filter_map(evident).collect();
         (0..self.object.entries.len()).find(|&at| {
             let entry = self.entry(at);
             let Some(value) = entry.saw() else { return false };

@@ -1,19 +1,30 @@
-//! From an object's history to a search problem, and from there to an answer.
+//! From an object's history to a list of jobs, and from there to an answer.
 //!
-//! A problem is a list of jobs: what each operation needs, what it leaves, when it may happen, and whether it
-//! must. All of a history counts here; [`super::weaken`] makes the problems in which only some operations
-//! count in full. Before a problem is searched, it is [reduced](super::reduce).
+//! All of a history counts here; [`super::weaken`] makes the problems in which only some operations count in
+//! full. Whoever can answer, does: the [item](super::item) algorithm where every written value is unique, else
+//! the [general](super::general) engine, for which the problem is [reduced](super::reduce) first.
 //!
 //! Opaque refusals ("the value was not e at some moment") spoil the reductions, and make the question
 //! NP-complete even where every value is unique: any indeterminate write may be the one that let a refusal be
-//! true, even if nobody saw its value. But mostly none is needed for that. So the first attempt is *bold*: it
-//! leaves such writes out. An order that it finds is one, since every refusal still counts; only where it
-//! finds none, a *careful* attempt with all of them decides.
+//! true, even if nobody saw its value. But mostly none is needed for that. So the engine's first attempt is
+//! *bold*: it leaves such writes out. An order that it finds is one, since every refusal still counts; only
+//! where it finds none, a *careful* attempt with all of them decides.
 
 use super::general::{self, Answer, END, Job, Limits, Outcome};
+use super::item::{self, Doubt};
 use super::object::{Action, Entry, Object};
 use super::reduce::{Manner, Reduced};
 use crate::model::register::{Need, Register, RegisterOp, Symbol};
+
+/// Which algorithm answers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Engine {
+    /// The item algorithm where it can, the general engine elsewhere.
+    #[default]
+    Auto,
+    /// The general engine always: for comparisons.
+    General,
+}
 
 /// What is to be ordered.
 #[derive(Debug)]
@@ -34,8 +45,28 @@ impl Problem {
         Self { jobs, values: object.values.len() }
     }
 
-    /// Searches for an order.
-    pub(super) fn solve(&self, limits: Limits) -> Solution {
+    /// Looks for an order.
+    pub(super) fn solve(&self, engine: Engine, limits: Limits) -> Solution {
+        if engine == Engine::General {
+            return self.solve_in_general(limits);
+        }
+        let solution = |answer, suspects, order| Solution {
+            answer,
+            steps: self.jobs.len() as u64,
+            clues: Vec::new(),
+            suspects,
+            order,
+        };
+        match item::linearize(&self.jobs, self.values, limits) {
+            item::Answer::Linearizable { order } => solution(Answer::Linearizable, Vec::new(), Some(order)),
+            item::Answer::Not(conflict) => solution(Answer::Not { at: conflict.at }, conflict.suspects, None),
+            item::Answer::Unknown(Doubt::RepeatedValues | Doubt::Opaque | Doubt::Exhausted { .. }) => {
+                self.solve_in_general(limits)
+            }
+        }
+    }
+
+    fn solve_in_general(&self, limits: Limits) -> Solution {
         if !self.jobs.iter().any(|job| matches!(job.op.need, Need::Not(_))) {
             return self.search(Manner::Careful, limits);
         }
@@ -49,15 +80,16 @@ impl Problem {
     }
 
     fn search(&self, manner: Manner, limits: Limits) -> Solution {
-        let Reduced { jobs, lifetimes } = Reduced::new(self, manner);
-        let Outcome { answer, steps, stuck, .. } = general::search(&Register, &lifetimes, &jobs, limits);
+        let Reduced { jobs, origins, lifetimes } = Reduced::new(self, manner);
+        let Outcome { answer, steps, stuck, order } = general::search(&Register, &lifetimes, &jobs, limits);
         let (job, mut clues) = stuck.unzip();
         let op = job.map(|job| jobs[job].op);
         clues.get_or_insert_default().extend(op.and_then(|op| op.set));
         if let Some(Need::Is(value) | Need::Not(value)) = op.map(|op| op.need) {
             clues.get_or_insert_default().push(value);
         }
-        Solution { answer, steps, clues: clues.unwrap_or_default() }
+        let order = order.map(|order| order.into_iter().map(|job| origins[job as usize]).collect());
+        Solution { answer, steps, clues: clues.unwrap_or_default(), suspects: Vec::new(), order }
     }
 }
 
@@ -70,6 +102,10 @@ pub(super) struct Solution {
     pub(super) steps: u64,
     /// Where there is no order: values that may have to do with it.
     pub(super) clues: Vec<Symbol>,
+    /// Where there is no order: places of jobs that may be a proof of that.
+    pub(super) suspects: Vec<u32>,
+    /// Where there is one: the places of the jobs in it.
+    pub(super) order: Option<Vec<u32>>,
 }
 
 /// The job of an entry as it is.

@@ -40,6 +40,8 @@ pub(super) enum Manner {
 #[derive(Debug)]
 pub(super) struct Reduced {
     pub(super) jobs: Vec<Job<RegisterOp>>,
+    /// Their places in the problem.
+    pub(super) origins: Vec<u32>,
     /// What is known of the values that they pass on.
     pub(super) lifetimes: Lifetimes,
 }
@@ -211,7 +213,8 @@ impl Draft {
         self.drop_idle_deletes();
         let junk = Symbol::try_from(self.facts.len()).unwrap_or(Symbol::MAX);
         let mut jobs = Vec::with_capacity(self.jobs.len());
-        for (mut job, kept) in self.jobs.into_iter().zip(self.kept) {
+        let mut origins = Vec::with_capacity(self.jobs.len());
+        for (at, (mut job, kept)) in self.jobs.into_iter().zip(self.kept).enumerate() {
             if !kept {
                 continue;
             }
@@ -222,9 +225,10 @@ impl Draft {
                 }
             }
             jobs.push(job);
+            origins.push(at as u32);
         }
         let lifetimes = Lifetimes::new(&jobs, junk, self.avoids);
-        Reduced { jobs, lifetimes }
+        Reduced { jobs, origins, lifetimes }
     }
 
     /// Leaves out optional deletes that come too early or too late to be of use.

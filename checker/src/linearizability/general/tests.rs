@@ -147,7 +147,7 @@ fn the_order_of_a_linearizable_problem_replays() {
         }
         assert_eq!(outcome.order.is_some(), outcome.answer == Answer::Linearizable);
         let problem = Problem { jobs, values: values as usize };
-        let Reduced { jobs, lifetimes } = Reduced::new(&problem, Manner::Careful);
+        let Reduced { jobs, lifetimes, .. } = Reduced::new(&problem, Manner::Careful);
         let guided = search(&Register, &lifetimes, &jobs, PLENTY);
         assert_eq!(guided.order.is_some(), outcome.order.is_some(), "{problem:?}");
         if let Some(order) = guided.order {
