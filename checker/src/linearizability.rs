@@ -39,7 +39,7 @@ use problem::{Problem, Solution};
 use serde_json::Value;
 use weaken::Weakening;
 
-use crate::history::{Event, Operation, PairError, by_key, pair};
+use crate::history::{Event, Key, Operation, PairError, by_key, pair};
 use crate::verdict::{Anomaly, Budget, Check, CheckResult, Validity};
 
 /// The check that every item is linearizable, under the model `register` or `cas-register`. Its name in
@@ -90,6 +90,22 @@ impl Linearizable {
         self.objects(events).map(|_| ())
     }
 
+    /// An order of the operations of every key that explains all answers, in the order of the keys: the
+    /// evidence behind *valid*. [`crate::evidence::order`] judges it.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the history, and at which event.
+    pub fn orders(&self, events: &[Event], budget: &Budget) -> Result<Vec<Linearization>, HistoryError> {
+        let objects = self.objects(events)?;
+        Ok(in_parallel(&objects, |object| {
+            let solution = Problem::whole(object).solve(self.engine, share(budget, object, &objects));
+            let index = |job: u32| object.operation(job as usize).index;
+            let order = solution.order.map(|order| order.into_iter().map(index).collect());
+            Linearization { key: object.key.cloned(), order }
+        }))
+    }
+
     fn objects<'h>(&self, events: &'h [Event]) -> Result<Vec<Object<'h>>, HistoryError> {
         let operations: Vec<Operation<'h>> = pair(events)?;
         let objects = by_key(&operations).into_iter();
@@ -120,6 +136,16 @@ impl Check for Linearizable {
             },
         }
     }
+}
+
+/// An order of one key's operations in which all of them answer as they did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Linearization {
+    /// Whose operations they are.
+    pub key: Option<Key>,
+    /// The `index`es of their invocations. Operations that did not take effect, or say nothing, are left out.
+    /// None where there is no order, or none was found within the budget.
+    pub order: Option<Vec<u64>>,
 }
 
 /// What was found of one object.

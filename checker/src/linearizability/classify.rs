@@ -184,7 +184,7 @@ impl Case<'_, '_> {
         while let Some(writer) = chain.last().and_then(|&last| self.only_writer(last)) {
             match self.entry(writer).action {
                 Action::Cas { old, .. } if chain.len() < LONGEST_CHAIN && passed.insert(old) => {
-                    chain.push(old)
+                    chain.push(old);
                 }
                 _ => break,
             }

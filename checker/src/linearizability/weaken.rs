@@ -221,11 +221,11 @@ impl<'o, 'h> Weakening<'o, 'h> {
         let entries = &self.object.entries;
         let opaque = |at: &&usize| matches!(entries[**at].action, Action::Refused { met: None, .. });
         let mut wanted = members.iter().filter(opaque).count();
-        for at in 0..entries.len() {
+        for (at, entry) in entries.iter().enumerate() {
             if wanted == 0 {
                 break;
             }
-            if let Action::Write { new, .. } = entries[at].action
+            if let Action::Write { new, .. } = entry.action
                 && !self.is_strong(at)
                 && !self.is_marked(new)
             {
