@@ -14,6 +14,7 @@
 //! what was recorded stays.
 
 mod arrivals;
+mod checks;
 mod clock;
 mod describe;
 mod interrupt;
@@ -26,6 +27,7 @@ mod seeds;
 mod system;
 mod verdict;
 
+pub(crate) use checks::run_checks;
 pub use clock::RunClock;
 pub(crate) use interrupt::Interrupt;
 pub use load::{Counters, Load, Mode};

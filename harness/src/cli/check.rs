@@ -4,12 +4,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
-use growler_checker::verdict::Budget;
 use growler_results::history::read_history;
 use growler_results::test_file::TestFile;
 use growler_results::verdict::{Expectations, Judgement, OpCounts, Results, Verdict};
 
-use crate::driver::check_anomalies;
+use crate::driver::{check_anomalies, run_checks};
 use crate::error::{CommandError, Sort};
 
 /// Options of `growler check`.
@@ -67,12 +66,13 @@ impl CheckCommand {
         growler_checker::validate(&model, &history.events)
             .with_context(|| format!("{} is no history of a {model}", self.history.display()))
             .usage()?;
-        let budget = Budget::default();
         let expectations = Expectations { allow: self.allow, expect: self.expect };
         let mut judgement = Judgement { expectations, ..Judgement::default() };
-        for check in &checks {
-            judgement.checks.insert(check.name().to_owned(), check.check(&history.events, &budget));
+        let checked = run_checks(&checks, &model, &history.events, &self.history);
+        for warning in &checked.warnings {
+            eprintln!("growler: warning: {warning}");
         }
+        checked.hand_over(&mut judgement);
         let counts = OpCounts::of(&history.events);
         let results = Results::new(&judgement, &growler_checker::anomaly::admits, counts);
         if self.json {

@@ -1,14 +1,13 @@
 //! The end of a run: the history is read back, checked and judged, and everything is written down.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use growler_checker::history::Event;
-use growler_checker::verdict::{Budget, CheckResult, Validity};
 use growler_results::plan::PlanFile;
 use growler_results::verdict::{Coverage, Expectations, Judgement, OpCounts, RecoveryMiss, Results, Verdict};
 
+use super::checks::{Checked, run_checks, undecided};
 use super::phases::Run;
 use crate::error::CommandError;
 
@@ -40,7 +39,10 @@ pub(crate) async fn finish(mut run: Run) -> Result<Finished, CommandError> {
             Arc::from([])
         }
     };
-    judgement.checks = check(&run, &events).await;
+    let checked = check(&run, &events).await;
+    run.notes.warnings.extend(checked.warnings.iter().cloned());
+    judgement.internal = std::mem::take(&mut run.notes.internal);
+    checked.hand_over(&mut judgement);
     judgement.coverage = Some(coverage(&run, &events));
     judgement.not_recovered = misses(&run);
     judgement.crashed = run.notes.crashes.clone();
@@ -49,7 +51,6 @@ pub(crate) async fn finish(mut run: Run) -> Result<Finished, CommandError> {
         expect: run.prepared.options.expect.clone(),
     };
     judgement.environment = std::mem::take(&mut run.notes.environment);
-    judgement.internal = std::mem::take(&mut run.notes.internal);
     let interrupted = run.interrupt.requested().then(|| "check".to_owned());
     judgement.interrupted = run.notes.interrupted.take().or(interrupted);
     let mut results = Results::new(&judgement, &growler_checker::anomaly::admits, OpCounts::of(&events))
@@ -69,30 +70,25 @@ fn push_once(sentences: &mut Vec<String>, sentence: String) {
 }
 
 /// Runs the checks away from the runtime's own threads. A user who insists gets *unknown* instead.
-async fn check(run: &Run, events: &Arc<[Event]>) -> BTreeMap<String, CheckResult> {
-    let Some(workload) = &run.workload else { return BTreeMap::new() };
+async fn check(run: &Run, events: &Arc<[Event]>) -> Checked {
+    let Some(workload) = &run.workload else { return Checked::default() };
     let checks = workload.checks(&run.prepared.promise);
     let model = run.prepared.workload.model;
     let events = Arc::clone(events);
+    let file = run.folder.history();
     let names: Vec<_> = checks.iter().map(|c| c.name().to_owned()).collect();
-    let work = tokio::task::spawn_blocking(move || {
-        let budget = Budget::default();
-        checks.iter().map(|c| (c.name().to_owned(), c.check(&events, &budget))).collect()
-    });
-    let unknown =
-        |why: String| names.iter().map(|n| (n.clone(), undecided(&why))).collect::<BTreeMap<_, _>>();
+    let unanswered = |why: &str| names.iter().map(|name| (name.clone(), undecided(why))).collect();
+    let work = tokio::task::spawn_blocking(move || run_checks(&checks, model, &events, &file));
     tokio::select! {
-        done = work => done.unwrap_or_else(|e| unknown(format!("the check of the {model} model failed: {e}"))),
-        () = run.interrupt.wait_insisted() => unknown("interrupted twice: not checked".to_owned()),
-    }
-}
-
-fn undecided(why: &str) -> CheckResult {
-    CheckResult {
-        valid: Validity::Unknown,
-        anomalies: Vec::new(),
-        unknown: vec![why.to_owned()],
-        stats: BTreeMap::new(),
+        done = work => done.unwrap_or_else(|e| Checked {
+            checks: unanswered("it did not come to an end"),
+            defects: vec![format!("the checks of the {model} model broke: {e}")],
+            ..Checked::default()
+        }),
+        () = run.interrupt.wait_insisted() => Checked {
+            checks: unanswered("interrupted twice: not checked"),
+            ..Checked::default()
+        },
     }
 }
 

@@ -3,7 +3,8 @@
 //! The rules, in the order in which their reasons are told:
 //!
 //! - an anomaly that is neither allowed nor expected is a violation, and so is the absence of every expected
-//!   one. `not-recovered` and `node-crashed` are anomalies like any other here;
+//!   one. `not-recovered` and `node-crashed` are anomalies like any other here; one whose certificate proves
+//!   nothing is a defect of growler, and violates nothing;
 //! - a defect of growler, an interruption, a failing environment;
 //! - a check that could not decide;
 //! - vacuity, for runs only, and only where nothing was refuted: an expected anomaly that showed proves that
@@ -39,6 +40,8 @@ pub struct Judgement {
     pub interrupted: Option<String>,
     /// Defects of growler, as sentences.
     pub internal: Vec<String>,
+    /// Anomalies whose certificate proves nothing, by check and place: a defect each, and no violation.
+    pub unproven: BTreeMap<String, BTreeSet<usize>>,
 }
 
 /// `--allow` and `--expect`.
@@ -133,7 +136,7 @@ fn crash_sentence(crash: &Crash) -> String {
 #[must_use]
 pub fn judge(input: &Judgement, admits: &dyn Fn(&str, &str) -> bool) -> (Verdict, Vec<String>) {
     let checks = input.all_checks();
-    let mut findings = violations(&checks, &input.expectations, admits);
+    let mut findings = violations(&checks, input, admits);
     findings.extend(input.internal.iter().map(|why| (Verdict::Internal, why.clone())));
     if let Some(phase) = &input.interrupted {
         findings.push((Verdict::Interrupted, format!("interrupted during {phase}")));
@@ -167,15 +170,19 @@ fn anomalies(checks: &BTreeMap<String, CheckResult>) -> impl Iterator<Item = &st
 /// Anomalies that nobody allowed or expected, one reason a name, and the absence of those expected.
 fn violations(
     checks: &BTreeMap<String, CheckResult>,
-    expectations: &Expectations,
+    input: &Judgement,
     admits: &dyn Fn(&str, &str) -> bool,
 ) -> Vec<(Verdict, String)> {
+    let expectations = &input.expectations;
     let mut findings = Vec::new();
     let mut told = BTreeSet::new();
     for (name, check) in checks {
-        for anomaly in &check.anomalies {
+        let unproven = input.unproven.get(name);
+        let is_proven = |at: &usize| unproven.is_none_or(|unproven| !unproven.contains(at));
+        let proven = || (0..check.anomalies.len()).filter(is_proven).map(|at| &check.anomalies[at]);
+        for anomaly in proven() {
             if !expectations.permit(&anomaly.kind, admits) && told.insert(anomaly.kind.as_str()) {
-                let count = check.anomalies.iter().filter(|a| a.kind == anomaly.kind).count();
+                let count = proven().filter(|a| a.kind == anomaly.kind).count();
                 let more = if count > 1 { format!(" (and {} more)", count - 1) } else { String::new() };
                 findings.push(format!("{}: {}{more}", anomaly.kind, anomaly.explanation));
             }
@@ -272,6 +279,21 @@ mod tests {
         let (verdict, reasons) = verdict(&found(&["stale-read", "stale-read", "lost-write"]));
         assert_eq!(verdict, Verdict::Violation);
         assert_eq!(reasons, ["stale-read: it showed (and 1 more)", "lost-write: it showed"]);
+    }
+
+    #[test]
+    fn an_anomaly_that_is_not_proven_is_a_defect_and_no_violation() {
+        let unproven = |kinds: &[&str], places: &[usize]| {
+            let places = places.iter().copied().collect();
+            let mut input = found(kinds);
+            input.unproven.insert("linearizable".to_owned(), places);
+            input.internal.push("its certificate proves nothing".to_owned());
+            verdict(&input)
+        };
+        assert_eq!(unproven(&["stale-read"], &[0]).0, Verdict::Internal);
+        let (verdict, reasons) = unproven(&["stale-read", "stale-read", "lost-write"], &[0, 2]);
+        assert_eq!(verdict, Verdict::Violation);
+        assert_eq!(reasons, ["stale-read: it showed", "its certificate proves nothing"]);
     }
 
     #[test]
