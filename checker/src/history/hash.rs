@@ -49,6 +49,11 @@ impl Hasher for Multiply {
         self.add(n);
     }
 
+    fn write_u128(&mut self, n: u128) {
+        self.add(n as u64);
+        self.add((n >> 64) as u64);
+    }
+
     fn write_i64(&mut self, n: i64) {
         self.add(n.cast_unsigned());
     }

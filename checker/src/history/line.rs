@@ -101,7 +101,17 @@ impl Names {
     ///
     /// When the line is not JSON, or not an event.
     pub fn event(&mut self, line: &[u8]) -> Result<Event, serde_json::Error> {
-        let mut json = serde_json::Deserializer::from_slice(line);
+        // To look at the whole line once is cheaper than to look at every string in it.
+        match str::from_utf8(line) {
+            Ok(text) => self.whole(serde_json::Deserializer::from_str(text)),
+            Err(_) => self.whole(serde_json::Deserializer::from_slice(line)),
+        }
+    }
+
+    fn whole<'de, R: serde_json::de::Read<'de>>(
+        &mut self,
+        mut json: serde_json::Deserializer<R>,
+    ) -> Result<Event, serde_json::Error> {
         let event = json.deserialize_map(EventVisitor(self))?;
         json.end()?;
         Ok(event)

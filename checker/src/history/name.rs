@@ -193,10 +193,24 @@ impl<'de> Deserialize<'de> for Reason {
 /// each has no use for sharing, and must not fill the memory with what will not come again.
 const REASONS_MAX: usize = 1 << 12;
 
+/// A text of up to fifteen bytes: the bytes from the lowest up, and the length on top.
+type Letters = u128;
+
+fn letters(text: &str) -> Option<Letters> {
+    let bytes = text.as_bytes();
+    let mut letters = [0; 16];
+    letters[..15].get_mut(..bytes.len())?.copy_from_slice(bytes);
+    letters[15] = u8::try_from(bytes.len()).ok()?;
+    Some(u128::from_le_bytes(letters))
+}
+
 /// Gives out one [`Name`] for all equal texts, and one [`Reason`] for all equal errors.
 #[derive(Debug, Default)]
 pub struct Names {
-    names: HashSet<Name, Fast>,
+    /// Short texts, which nearly all are, by their letters: to find one of ten thousand keys again, the
+    /// table is all that has to be looked at, and not the text behind a pointer.
+    short: HashMap<Letters, Name, Fast>,
+    long: HashSet<Name, Fast>,
     words: HashMap<Name, Reason, Fast>,
     reasons: HashSet<Reason, Fast>,
 }
@@ -204,11 +218,14 @@ pub struct Names {
 impl Names {
     /// The name of this text.
     pub fn name(&mut self, text: &str) -> Name {
-        if let Some(known) = self.names.get(text) {
+        if let Some(letters) = letters(text) {
+            return self.short.entry(letters).or_insert_with(|| text.into()).clone();
+        }
+        if let Some(known) = self.long.get(text) {
             return known.clone();
         }
         let name = Name::from(text);
-        self.names.insert(name.clone());
+        self.long.insert(name.clone());
         name
     }
 
@@ -265,7 +282,12 @@ mod tests {
     fn equal_texts_and_errors_are_kept_once() {
         let mut names = Names::default();
         assert!(Arc::ptr_eq(&names.name("k1").0, &names.name("k1").0));
-        assert!(!Arc::ptr_eq(&names.name("k1").0, &names.name("k2").0));
+        for text in ["", "k", "k\0", "k2", "fifteen letters", "sixteen letters!", "k1 and then some more"] {
+            assert_eq!(names.name(text), text);
+            assert!(Arc::ptr_eq(&names.name(text).0, &names.name(text).0), "{text:?}");
+            assert!(!Arc::ptr_eq(&names.name("k1").0, &names.name(text).0), "{text:?}");
+        }
+        assert_eq!((names.short.len(), names.long.len()), (6, 2));
         let timeout = json!(["timeout", "1 s"]);
         assert!(Arc::ptr_eq(&names.reason(timeout.clone()).0, &names.reason(timeout.clone()).0));
         assert!(Arc::ptr_eq(&names.word("throttled").0, &names.reason(json!("throttled")).0));

@@ -4,12 +4,21 @@
 //! forgiven: the last line may be cut short, because the writer was killed. It is dropped with a warning.
 //! A line in the middle never is, nor a last one that is whole and wrong: a history with a hole proves
 //! nothing.
+//!
+//! The file is read in `blocks` of whole lines, which are parsed (`parse`) on all processors and put together
+//! in their order: neither events nor errors depend on how many there are.
+
+mod blocks;
+mod parse;
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
+use std::thread;
 
+use blocks::End;
 use growler_checker::history::Event;
+use parse::Pipeline;
 
 /// The first bytes of a zstd frame.
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
@@ -50,53 +59,51 @@ pub fn read_history(path: &Path) -> Result<History, ReadError> {
     } else {
         path.to_owned()
     };
-    let mut input =
-        BufReader::new(File::open(&file).map_err(|e| refuse(format!("cannot open the history: {e}")))?);
+    let opened = File::open(&file).map_err(|e| refuse(format!("cannot open the history: {e}")))?;
+    let mut input = BufReader::new(opened);
     let head = input.fill_buf().map_err(|e| refuse(format!("cannot read the history: {e}")))?;
     if head.starts_with(&ZSTD_MAGIC) {
         let decoder = zstd::stream::read::Decoder::with_buffer(input)
             .map_err(|e| refuse(format!("cannot decompress the history: {e}")))?;
-        read_lines(&file, BufReader::new(decoder))
+        read_lines(&file, decoder)
     } else {
         read_lines(&file, input)
     }
 }
 
 /// Reads lines until the end, or until the end of what the writer got out.
-fn read_lines(file: &Path, mut input: impl BufRead) -> Result<History, ReadError> {
-    let mut history = History::default();
-    let mut line = Vec::new();
-    let mut number = 0;
-    loop {
-        line.clear();
-        number += 1;
-        let refuse = |reason| ReadError { file: file.to_owned(), line: Some(number), reason };
-        match input.read_until(b'\n', &mut line) {
-            Ok(0) => return Ok(history),
-            Ok(_) => {}
-            Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
-                history.warnings.push(dropped(number, "the compressed file is cut short"));
+fn read_lines(file: &Path, input: impl Read) -> Result<History, ReadError> {
+    thread::scope(|scope| {
+        let mut blocks = Pipeline::new(scope, input);
+        let mut history = History::default();
+        let mut lines = 0;
+        let refuse = |line: u64, reason| ReadError { file: file.to_owned(), line: Some(line + 1), reason };
+        while let Some(mut block) = blocks.next() {
+            place(&mut block.events, history.events.last())
+                .map_err(|(at, reason)| refuse(lines + block.line_of(at), reason))?;
+            history.events.append(&mut block.events);
+            if let Some(bad) = &block.bad {
+                let line = lines + bad.line;
+                if bad.error.is_data() || !blocks.nothing_follows(bad) {
+                    return Err(refuse(line, reason(&bad.error)));
+                }
+                history.warnings.push(dropped(line, "it is cut short: the writer was killed"));
                 return Ok(history);
             }
-            Err(e) => return Err(refuse(format!("cannot read on: {e}"))),
+            lines += block.lines;
+            blocks.reuse(block);
         }
-        let text = line.trim_ascii_end();
-        if text.is_empty() {
-            continue;
+        match blocks.end() {
+            End::Whole => {}
+            End::CutShort => history.warnings.push(dropped(lines, "the compressed file is cut short")),
+            End::Broken(e) => return Err(refuse(lines, format!("cannot read on: {e}"))),
         }
-        match serde_json::from_slice::<Event>(text) {
-            Ok(event) => history.events.push(placed(event, history.events.last()).map_err(refuse)?),
-            Err(e) if !e.is_data() && nothing_follows(&mut input) => {
-                history.warnings.push(dropped(number, "it is cut short: the writer was killed"));
-                return Ok(history);
-            }
-            Err(e) => return Err(refuse(reason(&e))),
-        }
-    }
+        Ok(history)
+    })
 }
 
-fn dropped(number: u64, why: &str) -> String {
-    format!("the last line ({number}) was dropped: {why}")
+fn dropped(line: u64, why: &str) -> String {
+    format!("the last line ({}) was dropped: {why}", line + 1)
 }
 
 /// serde counts lines within the one line that it sees; only the column means something.
@@ -107,33 +114,27 @@ fn reason(error: &serde_json::Error) -> String {
     format!("{what}: {message} (column {})", error.column())
 }
 
-/// Whether only white space is left. Consumes it.
-fn nothing_follows(input: &mut impl Read) -> bool {
-    let mut byte = [0];
-    loop {
-        match input.read(&mut byte) {
-            Ok(0) => return true,
-            Ok(_) if byte[0].is_ascii_whitespace() => {}
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return e.kind() == io::ErrorKind::UnexpectedEof,
-            Ok(_) => return false,
+/// Fills in what the lines did not say: an index (which is absent, or 0, only once) and a time. Gives the
+/// place of the first event that cannot stand after the one before it, and why.
+fn place(events: &mut [Event], before: Option<&Event>) -> Result<(), (usize, String)> {
+    let mut before = before.map(|event| (event.index, event.time));
+    for (at, event) in events.iter_mut().enumerate() {
+        if let Some((index, time)) = before {
+            if event.index == 0 {
+                event.index = index + 1;
+            } else if event.index <= index {
+                let reason = format!(
+                    "index {} comes after index {index}: lines must be in real-time order, with increasing \
+                     indexes or none",
+                    event.index
+                );
+                return Err((at, reason));
+            }
+            if event.time == 0 {
+                event.time = time;
+            }
         }
+        before = Some((event.index, event.time));
     }
-}
-
-/// Fills in what the line did not say: its index (which is absent, or 0, only once) and its time.
-fn placed(mut event: Event, before: Option<&Event>) -> Result<Event, String> {
-    let Some(before) = before else { return Ok(event) };
-    if event.index == 0 {
-        event.index = before.index + 1;
-    } else if event.index <= before.index {
-        return Err(format!(
-            "index {} comes after index {}: lines must be in real-time order, with increasing indexes or none",
-            event.index, before.index
-        ));
-    }
-    if event.time == 0 {
-        event.time = before.time;
-    }
-    Ok(event)
+    Ok(())
 }
