@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
+use std::panic::{self, AssertUnwindSafe};
 
 use growler_checker::anomaly;
-use growler_checker::history::Event;
-use growler_checker::linearizability::Linearizable;
+use growler_checker::evidence::{certificate, order};
+use growler_checker::history::{Event, pair};
+use growler_checker::linearizability::{Engine, Linearizable, Linearization};
 use growler_checker::verdict::{Budget, Check, Validity};
 
 use super::history::{Op, events};
@@ -18,7 +20,7 @@ pub(crate) struct Thoroughness {
     pub(crate) certificates: u64,
     /// The smallest certificate is looked for in one history in so many; in none if this is 0.
     pub(crate) smallest: u64,
-    /// The item algorithm is asked about every way to weaken operations, not about one and none.
+    /// The engines by themselves are asked about every way to weaken operations, not about one and none.
     pub(crate) every_weakening: bool,
 }
 
@@ -43,7 +45,7 @@ pub(crate) struct Tally {
     pub(crate) histories: u64,
     /// Those that are not linearizable.
     pub(crate) invalid: u64,
-    /// Questions put to the item algorithm alone.
+    /// Weakened histories that the engines were asked about by themselves.
     pub(crate) weakened: u64,
     /// Certificates that were judged.
     pub(crate) judged: u64,
@@ -53,6 +55,8 @@ pub(crate) struct Tally {
     pub(crate) names: BTreeMap<String, u64>,
     /// Histories, and those that are not linearizable, by sort.
     pub(crate) sorts: BTreeMap<&'static str, (u64, u64)>,
+    /// Histories that an engine could not decide, where that is no mismatch.
+    pub(crate) undecided: BTreeMap<&'static str, u64>,
     /// Histories on which checker and oracle disagree; the first few are kept.
     pub(crate) mismatches: Vec<Mismatch>,
     /// How many they are.
@@ -62,73 +66,86 @@ pub(crate) struct Tally {
 /// So many mismatches are kept.
 const KEPT: usize = 5;
 
-/// The engines that are compared with the oracle.
-fn engines() -> [(&'static str, Linearizable); 1] {
-    [("auto", Linearizable::cas_register())]
+/// The engines that are compared with the oracle, and with each other.
+pub(crate) fn engines() -> [(&'static str, Linearizable); 2] {
+    let check = Linearizable::cas_register();
+    [("auto", check), ("general", check.with_engine(Engine::General))]
 }
 
 impl Tally {
     /// Compares the checker with the oracle on one history of this sort and number.
     pub(crate) fn compare(&mut self, sort: &'static str, number: u64, ops: &[Op], how: Thoroughness) {
         self.histories += 1;
+        let events = events(ops);
+        let compared = panic::catch_unwind(AssertUnwindSafe(|| self.faults(sort, number, ops, &events, how)));
+        for fault in compared.unwrap_or_else(|_| vec!["it panics".to_owned()]) {
+            self.disagree(number, &format!("{sort}: {fault}"), &events);
+        }
+    }
+
+    fn faults(
+        &mut self,
+        sort: &'static str,
+        number: u64,
+        ops: &[Op],
+        events: &[Event],
+        how: Thoroughness,
+    ) -> Vec<String> {
         let valid = orders::linearizable(ops, u32::MAX);
         let (all, invalid) = self.sorts.entry(sort).or_default();
         *all += 1;
         *invalid += u64::from(!valid);
         self.invalid += u64::from(!valid);
-        let events = events(ops);
-        for strong in self.weakenings(number, ops.len(), how) {
-            if let Some(reason) = weakened::fault(ops, strong) {
-                self.disagree(number, &format!("{sort}: {reason}"), &events);
-            }
+        let mut faults = Vec::new();
+        for strong in weakenings(number, ops.len(), how) {
             self.weakened += 1;
+            faults.extend(weakened::fault(ops, strong));
+            faults.extend(weakened::fault_of_verifier(ops, events, strong));
         }
         for (engine, check) in engines() {
-            if let Some(reason) = self.disagreement(check, number, ops, &events, valid, how) {
-                self.disagree(number, &format!("{engine}, {sort}: {reason}"), &events);
-            }
+            let fault = if valid {
+                fault_of_pass(check, ops, events)
+            } else {
+                self.fault_of_violation(engine, check, number, ops, events, how)
+            };
+            faults.extend(fault.map(|fault| format!("{engine}: {fault}")));
         }
+        faults
     }
 
-    /// Which operations are at full strength when the item algorithm is asked: all of them, and some others.
-    fn weakenings(&self, number: u64, ops: usize, how: Thoroughness) -> impl Iterator<Item = u32> + use<> {
-        let whole = (1_u32 << ops) - 1;
-        // A different one for each history, spread over all.
-        let some = (number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40) as u32 & whole;
-        let all = if how.every_weakening { 0..whole } else { some..some + u32::from(some < whole) };
-        all.chain([whole])
-    }
-
-    fn disagreement(
+    /// What is wrong with what an engine makes of a history that is not linearizable.
+    fn fault_of_violation(
         &mut self,
+        engine: &str,
         check: Linearizable,
         number: u64,
         ops: &[Op],
         events: &[Event],
-        valid: bool,
         how: Thoroughness,
     ) -> Option<String> {
         let result = check.check(events, &Budget::default());
-        let wanted = if valid { Validity::Valid } else { Validity::Invalid };
-        if result.valid != wanted {
-            return Some(format!("the checker says {:?}, the oracle {wanted:?}", result.valid));
-        }
-        if valid {
-            return (!result.anomalies.is_empty()).then(|| "an anomaly in a valid history".to_owned());
+        if result.valid != Validity::Invalid {
+            return Some(format!("it is not linearizable, and the answer is {:?}", result.valid));
         }
         let [found] = result.anomalies.as_slice() else { return Some("not exactly one anomaly".to_owned()) };
         if !anomaly::admits(anomaly::NONLINEARIZABLE, &found.kind) {
             return Some(format!("{} is no case of nonlinearizable", found.kind));
         }
-        *self.names.entry(found.kind.to_string()).or_default() += 1;
         let one_in = |share: u64| number.checked_rem(share) == Some(0);
-        let size = found.ops.len();
-        let smallest = one_in(how.smallest).then(|| orders::smallest_certificate(ops, size).unwrap_or(size));
-        *self.sizes.entry((size, smallest)).or_default() += 1;
+        if engine == engines()[0].0 {
+            *self.names.entry(found.kind.to_string()).or_default() += 1;
+            let size = found.ops.len();
+            let smallest =
+                one_in(how.smallest).then(|| orders::smallest_certificate(ops, size).unwrap_or(size));
+            *self.sizes.entry((size, smallest)).or_default() += 1;
+        }
         if !one_in(how.certificates) {
             return None;
         }
         self.judged += 1;
+        if let Err(fault) = certificate::verify(events, "cas-register", found) {
+            return Some(format!("{:?}: the verifier says: {fault}", found.ops));
+        }
         orders::fault_of_certificate(ops, &found.ops).map(|fault| format!("{:?}: {fault}", found.ops))
     }
 
@@ -157,6 +174,9 @@ impl Tally {
         for (name, count) in other.names {
             *self.names.entry(name).or_default() += count;
         }
+        for (engine, count) in other.undecided {
+            *self.undecided.entry(engine).or_default() += count;
+        }
         for (sort, (all, invalid)) in other.sorts {
             let sum = self.sorts.entry(sort).or_default();
             *sum = (sum.0 + all, sum.1 + invalid);
@@ -176,6 +196,34 @@ impl Tally {
     }
 }
 
+/// Which operations are at full strength when the engines are asked by themselves: all of them, and some
+/// others.
+fn weakenings(number: u64, ops: usize, how: Thoroughness) -> impl Iterator<Item = u32> {
+    let whole = (1_u32 << ops) - 1;
+    // A different one for each history, spread over all.
+    let some = (number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40) as u32 & whole;
+    let others = if how.every_weakening { 0..whole } else { some..some + u32::from(some < whole) };
+    others.chain([whole])
+}
+
+/// What is wrong with what an engine makes of a history that is linearizable.
+fn fault_of_pass(check: Linearizable, ops: &[Op], events: &[Event]) -> Option<String> {
+    let result = check.check(events, &Budget::default());
+    if result.valid != Validity::Valid || !result.anomalies.is_empty() {
+        return Some(format!("it is linearizable, and the answer is {:?}", result.valid));
+    }
+    let Ok(found) = check.orders(events, &Budget::default()) else { return Some("no orders".to_owned()) };
+    let Ok(operations) = pair(events) else { return Some("no operations".to_owned()) };
+    match found.as_slice() {
+        [Linearization { order: Some(order), .. }] => {
+            let fault = order::explains(&operations, order).err();
+            fault.map(|fault| format!("{order:?} is no linearization: {fault}"))
+        }
+        [] if ops.is_empty() => None,
+        other => Some(format!("there is an order, and the answer is {other:?}")),
+    }
+}
+
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "histories {}, not linearizable {}", self.histories, self.invalid)?;
@@ -184,7 +232,7 @@ impl fmt::Display for Tally {
                 writeln!(f, "  {sort}: {all}, not linearizable {invalid}")?;
             }
         }
-        writeln!(f, "questions to the item algorithm alone {}", self.weakened)?;
+        writeln!(f, "weakened histories {}", self.weakened)?;
         writeln!(f, "anomalies {:?}", self.names)?;
         writeln!(f, "certificates by size {:?}, judged {}", self.by_size(), self.judged)?;
         let compared = || self.sizes.iter().filter_map(|(&(ours, least), count)| Some((ours, least?, count)));
@@ -194,6 +242,9 @@ impl fmt::Display for Tally {
                 write!(f, " ({ours}, {least}) {count}")?;
             }
             writeln!(f)?;
+        }
+        if !self.undecided.is_empty() {
+            writeln!(f, "undecided {:?}", self.undecided)?;
         }
         write!(f, "mismatches {}", self.disagreements)?;
         for Mismatch { number, text } in &self.mismatches {
