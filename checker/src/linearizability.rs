@@ -11,6 +11,8 @@
 //! 4. If there is no order, `certificate` finds the few operations that prove it (by what is left when others
 //!    are weakened: `weaken`), `classify` names the anomaly, and `explain` says it in a sentence.
 //!
+//! Models other than registers have a check of the same name in [`modelled`], straight on the general engine.
+//!
 //! The budget is dealt out by the number of operations of each key, so the answer does not depend on which
 //! key is judged first, or on how many threads there are.
 
@@ -21,6 +23,7 @@ mod explain;
 pub mod general;
 pub mod item;
 mod lifetimes;
+pub mod modelled;
 mod object;
 mod problem;
 mod reduce;
@@ -59,6 +62,9 @@ pub enum HistoryError {
     /// Its operations are not those of the model.
     #[error(transparent)]
     Input(#[from] InputError),
+    /// Its operations are not those of the model.
+    #[error(transparent)]
+    Vocabulary(#[from] modelled::VocabularyError),
 }
 
 impl Linearizable {

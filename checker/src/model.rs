@@ -37,8 +37,14 @@
 
 use std::hash::Hash;
 
+pub mod counter;
 mod known;
+pub mod kv;
+pub mod multi_register;
+pub mod mutex;
+pub mod queue;
 pub mod register;
+pub mod set;
 
 pub use known::{InferError, Info, catalogue, find, infer_model};
 

@@ -8,8 +8,15 @@ use serde::Serialize;
 
 use crate::history::{Event, pair};
 use crate::invariants::bank::Bank;
+use crate::linearizability::modelled::Modelled;
 use crate::linearizability::{HistoryError, Linearizable};
 use crate::model as models;
+use crate::model::counter::Counter;
+use crate::model::kv::Kv;
+use crate::model::multi_register::MultiRegister;
+use crate::model::mutex::Mutex;
+use crate::model::queue::Queue;
+use crate::model::set::Set;
 use crate::verdict::Check;
 
 /// One promise, as `growler list promises` shows it.
@@ -63,6 +70,12 @@ const PAIRS: &[(&str, &str)] = &[
     ("register", "dynamodb-region"),
     ("cas-register", "linearizable"),
     ("cas-register", "dynamodb-region"),
+    ("multi-register", "linearizable"),
+    ("counter", "linearizable"),
+    ("set", "linearizable"),
+    ("queue", "linearizable"),
+    ("kv", "linearizable"),
+    ("mutex", "linearizable"),
     ("bank", "conservation"),
     ("bank", "dynamodb-region"),
 ];
@@ -118,6 +131,12 @@ pub fn checks_for(model: &str, promise: &str) -> Result<Vec<Box<dyn Check>>, Pro
         }
         "bank" => Box::new(Bank::from_history()),
         "cas-register" => Box::new(Linearizable::cas_register()),
+        "multi-register" => Box::new(Modelled::new(MultiRegister)),
+        "counter" => Box::new(Modelled::new(Counter)),
+        "set" => Box::new(Modelled::new(Set)),
+        "queue" => Box::new(Modelled::new(Queue)),
+        "kv" => Box::new(Modelled::new(Kv)),
+        "mutex" => Box::new(Modelled::new(Mutex)),
         _ => Box::new(Linearizable::register()),
     };
     Ok(vec![check])
@@ -128,7 +147,9 @@ pub fn checks_for(model: &str, promise: &str) -> Result<Vec<Box<dyn Check>>, Pro
 #[must_use]
 pub fn default_promise(model: &str) -> &'static str {
     match model {
-        "register" | "cas-register" => "linearizable",
+        "register" | "cas-register" | "multi-register" | "counter" | "set" | "queue" | "kv" | "mutex" => {
+            "linearizable"
+        }
         _ => "dynamodb-region",
     }
 }
@@ -143,6 +164,12 @@ pub fn validate(model: &str, events: &[Event]) -> Result<(), HistoryError> {
     match model {
         "register" => Linearizable::register().validate(events),
         "cas-register" => Linearizable::cas_register().validate(events),
+        "multi-register" => Modelled::new(MultiRegister).validate(events),
+        "counter" => Modelled::new(Counter).validate(events),
+        "set" => Modelled::new(Set).validate(events),
+        "queue" => Modelled::new(Queue).validate(events),
+        "kv" => Modelled::new(Kv).validate(events),
+        "mutex" => Modelled::new(Mutex).validate(events),
         _ => Ok(pair(events).map(|_| ())?),
     }
 }
@@ -157,6 +184,10 @@ mod tests {
             assert_eq!(checks_for(model, promise).map(|checks| checks.len()), Ok(1), "{model} as {promise}");
             assert!(models::find(model).is_some_and(|model| model.checked));
             assert!(find(promise).is_some_and(|promise| promise.checked));
+        }
+        for model in models::catalogue().iter().filter(|model| model.checked) {
+            let promise = default_promise(model.name);
+            assert!(PAIRS.contains(&(model.name, promise)), "{} as {promise}", model.name);
         }
         for model in models::catalogue().iter().filter(|model| model.checked) {
             assert!(PAIRS.iter().any(|(name, _)| *name == model.name), "{}", model.name);

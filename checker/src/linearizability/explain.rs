@@ -173,18 +173,23 @@ impl Narrator<'_, '_> {
     }
 
     fn when(&self, operation: &Operation<'_>) -> String {
-        let timed = self.object.ops.iter().any(|operation| operation.invocation.time > 0);
-        let start = operation.invocation;
-        match operation.completion {
-            Some(end) if timed => format!("({} to {})", seconds(start.time), seconds(end.time)),
-            Some(end) if end.index > start.index => format!("(events {} to {})", start.index, end.index),
-            None if timed => format!("(from {}, never answered)", seconds(start.time)),
-            _ => format!("(event {})", operation.index),
-        }
+        when(operation, self.object.ops.iter().any(|operation| operation.invocation.time > 0))
     }
 }
 
-fn who(operation: &Operation<'_>) -> String {
+/// When an operation was called and answered; by its events, if the history is not `timed`.
+pub(super) fn when(operation: &Operation<'_>, timed: bool) -> String {
+    let start = operation.invocation;
+    match operation.completion {
+        Some(end) if timed => format!("({} to {})", seconds(start.time), seconds(end.time)),
+        Some(end) if end.index > start.index => format!("(events {} to {})", start.index, end.index),
+        None if timed => format!("(from {}, never answered)", seconds(start.time)),
+        _ => format!("(event {})", operation.index),
+    }
+}
+
+/// Who called it.
+pub(super) fn who(operation: &Operation<'_>) -> String {
     match (operation.invocation.client, operation.session()) {
         (Some(client), _) => format!("client {client}"),
         (None, Some(process)) => format!("process {process}"),
@@ -197,7 +202,8 @@ fn seconds(nanoseconds: u64) -> String {
     format!("{}.{:03} s", milliseconds / 1000, milliseconds % 1000)
 }
 
-fn capitalised(sentence: &str) -> String {
+/// The sentence with a great first letter.
+pub(super) fn capitalised(sentence: &str) -> String {
     let mut letters = sentence.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

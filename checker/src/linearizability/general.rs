@@ -163,6 +163,12 @@ pub fn search<M: Model, G: Guide<M>>(
     jobs: &[Job<M::Op>],
     limits: Limits,
 ) -> Outcome<M::State> {
+    // What would have to happen before it began never does, whatever else is going on.
+    let late = (0..jobs.len()).filter(|&at| jobs[at].must && jobs[at].ret < jobs[at].call);
+    if let Some(at) = late.min_by_key(|&at| jobs[at].ret) {
+        let (answer, stuck) = (Answer::Not { at: jobs[at].ret }, Some((at, vec![model.initial()])));
+        return Outcome { answer, steps: 0, stuck, order: None };
+    }
     let timeline = Timeline::of(model, jobs);
     Search::new(model, guide, jobs, &timeline, limits, Beam::new()).run()
 }

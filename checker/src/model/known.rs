@@ -31,14 +31,18 @@ pub fn catalogue() -> &'static [Info] {
 const CATALOGUE: &[Info] = &[
     model("register", true, "one item per key: `write` v (null deletes), `read`"),
     model("cas-register", true, "a register with conditional writes: `cas` [old, new]"),
-    model("multi-register", false, "several registers behind one object: `txn`"),
-    model("counter", false, "`add` d, `read` n"),
-    model("set", false, "`add` e, `remove` e, `read` [e, …]"),
+    model(
+        "multi-register",
+        true,
+        "several registers behind one object: `txn` of `[\"r\", k, v]` and `[\"w\", k, v]`",
+    ),
+    model("counter", true, "`add` d, `read` n"),
+    model("set", true, "`add` e, `remove` e, `read` [e, …]"),
     model("cart", false, "`add` e, `remove` e, `read` [e, …] after merging siblings"),
-    model("queue", false, "`enqueue` e, `dequeue`"),
-    model("kv", false, "strings: `get`, `put`, `append`"),
+    model("queue", true, "first in, first out: `enqueue` e, `dequeue` (null: it was empty)"),
+    model("kv", true, "one string per key, empty at first: `get`, `put`, `append`"),
     model("bank", true, "accounts: `transfer` {from, to, amount}, `read` {account: balance}"),
-    model("mutex", false, "`acquire`, `release`, with the holder's fencing token"),
+    model("mutex", true, "`acquire`, `release`, with the holder's fencing token"),
     model("list-append", false, "transactions of appends to lists and reads of them: `txn`, as Elle's"),
     model("rw-register", false, "transactions of writes to registers and reads of them: `txn`, as Elle's"),
 ];
@@ -100,6 +104,16 @@ pub fn infer_model(events: &[Event]) -> Result<&'static str, InferError> {
     if fitting.starts_with(&["register", "cas-register"]) && functions.contains("write") {
         fitting.truncate(1);
     }
+    // Sums are no lists of elements.
+    if functions.iter().eq(["add", "read"].iter()) {
+        let is_read = |event: &&Event| event.kind == EventType::Ok && event.f == "read";
+        let mut sums = events.iter().filter(is_read).map(|event| &event.value);
+        match sums.find(|value| !value.is_null()) {
+            Some(Value::Number(_)) => fitting.retain(|&name| name == "counter"),
+            Some(Value::Array(_)) => fitting.retain(|&name| name != "counter"),
+            _ => {}
+        }
+    }
     // Reads alone: only a bank's are objects.
     if functions.iter().eq(["read"].iter()) {
         let is_read = |event: &&Event| event.kind == EventType::Ok && event.process != Process::Nemesis;
@@ -160,6 +174,14 @@ mod tests {
         assert_eq!(infer_model(&txn), Ok("list-append"));
         assert_eq!(infer_model(&HistoryBuilder::new().read(0, 4).events()), Ok("register"));
         assert_eq!(infer_model(&HistoryBuilder::new().read(0, json!({"a": 4})).events()), Ok("bank"));
+    }
+
+    #[test]
+    fn what_is_read_tells_a_counter_from_a_set() {
+        let adds = || HistoryBuilder::new().invoke(0, "add", 1).ok(0, 1);
+        assert_eq!(infer_model(&adds().read(1, 1).events()), Ok("counter"));
+        let message = infer_model(&adds().read(1, json!([1])).events()).unwrap_err().to_string();
+        assert!(message.contains("`set`, `cart`") && !message.contains("counter"), "{message}");
     }
 
     #[test]

@@ -12,10 +12,13 @@
 use super::book::Book;
 use super::row;
 
-/// How many configurations the first walk keeps.
-const FIRST: usize = 64;
+/// The first walk keeps one configuration: what returns takes effect, and little else is tried.
+const FIRST: usize = 1;
 
-/// How much wider each walk is than the one before.
+/// How many configurations the second walk keeps.
+const SECOND: usize = 64;
+
+/// How much wider each walk is than the one before, from there on.
 const FACTOR: usize = 8;
 
 /// A walk this wide leaves nothing out.
@@ -58,7 +61,8 @@ impl Beam {
 
     /// Whether an extension that has seen and reached so much should go on.
     pub(super) fn goes_on(&self, seen: usize, reached: usize) -> bool {
-        self.width >= WIDEST || (seen <= self.width * LOOKS && reached <= self.width * LOOKS)
+        let enough = if self.width < SECOND { self.width } else { self.width.saturating_mul(LOOKS) };
+        self.width >= WIDEST || (seen <= self.width.max(SECOND) * LOOKS && reached < enough)
     }
 
     /// Whether so many configurations are too many.
@@ -73,7 +77,11 @@ impl Beam {
 
     /// The walk has ended in vain: where to begin a wider one. None if nothing was left out.
     pub(super) fn widen(&mut self) -> Option<Checkpoint> {
-        self.width = if self.checkpoint.is_some() { self.width.saturating_mul(FACTOR) } else { self.width };
+        self.width = if self.checkpoint.is_some() {
+            self.width.saturating_mul(FACTOR).max(SECOND)
+        } else {
+            self.width
+        };
         self.checkpoint.take()
     }
 

@@ -84,10 +84,6 @@ impl<'a, M: Model, G: Guide<M>> Search<'a, M, G> {
             match moment {
                 Moment::Call(job) => self.call(job),
                 Moment::Return(job) => {
-                    // A job that would have to take effect before its call never does.
-                    if self.jobs[job as usize].call > now {
-                        return self.stuck(job, now);
-                    }
                     if let Err(why) = self.extend_to(job, at, now) {
                         let answer = Answer::Unknown { from: self.cut, to: now, why };
                         return Outcome { answer, steps: self.steps, stuck: None, order: None };
@@ -249,16 +245,17 @@ impl<'a, M: Model, G: Guide<M>> Search<'a, M, G> {
             }
         }
         let mut from = 0;
-        while from < self.seen.len() && self.beam.goes_on(self.seen.len(), self.reached.alive()) {
+        let mut goes_on = true;
+        while goes_on && from < self.seen.len() {
             if self.seen.is_alive(from) {
                 self.base.clear();
                 self.base.extend_from_slice(self.seen.row(from));
-                self.expand(slot, now);
+                goes_on = self.expand(slot, now);
                 self.within_limits()?;
             }
             from += 1;
         }
-        let left_out = from < self.seen.len() || self.beam.is_exceeded_by(self.reached.alive());
+        let left_out = !goes_on || self.beam.is_exceeded_by(self.reached.alive());
         if left_out && self.beam.is_complete() {
             let (book, frontier) = (self.book.clone(), self.frontier.clone());
             self.beam.leave_out(Checkpoint { at, book, frontier });
@@ -297,14 +294,17 @@ impl<'a, M: Model, G: Guide<M>> Search<'a, M, G> {
     ///
     /// Of like jobs that are open, the one that ends first takes effect first (and one that must before one
     /// that only may and ends no earlier): in any run that has them the other way round they can change
-    /// places.
-    fn expand(&mut self, target: u32, now: u32) {
+    /// places. Says whether the extension should go on.
+    fn expand(&mut self, target: u32, now: u32) -> bool {
         self.rows += 1;
         let this = self.rows;
         for at in 0..self.book.movers.len() {
             let Mover { job, op, slot, must, .. } = self.book.movers[at];
             if row::has(&self.base, slot) {
                 continue;
+            }
+            if !self.beam.goes_on(self.seen.len(), self.reached.alive()) {
+                return false;
             }
             let (by_must, by_any) = &mut self.passed[op as usize];
             if *by_must == this || (!must && *by_any == this) {
@@ -333,6 +333,7 @@ impl<'a, M: Model, G: Guide<M>> Search<'a, M, G> {
                 self.place(job, op, now, target);
             }
         }
+        self.beam.goes_on(self.seen.len(), self.reached.alive())
     }
 
     /// Lets a job take effect in the current row; `next` has it marked already.

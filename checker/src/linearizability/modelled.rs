@@ -1,0 +1,445 @@
+//! The check `linearizable` for any sequential model: counters, sets, queues, and a user's own.
+//!
+//! Registers have a check of their own ([`super::Linearizable`]), which knows much about them. Everything
+//! else needs two things: a [`Model`], which says what the object does, and a [`Vocabulary`], which says what
+//! a history's operations mean to it. With both, [`Modelled`] is a check with all that belongs to one: each
+//! object by itself, a share of the budget for each, and for a violation the operations that prove it.
+//!
+//! # What a certificate means
+//!
+//! The contract's definition (section 5), for any model: the history of the object stays non-linearizable
+//! when every operation outside the certificate is *weakened*, and becomes linearizable when any member is
+//! weakened too. A weakened operation that only looked is dropped. One that changes the object may happen at
+//! any moment of the run or not at all, and its answer is forgotten, where the model has a form of it without
+//! an answer ([`Said::weak`]); without such a form it keeps its answer. Weakening only ever allows more, so
+//! greedy deletion is enough to make a certificate irreducible (`certificate`).
+//!
+//! # A model of one's own
+//!
+//! A stack that is pushed to, and popped from the top:
+//!
+//! ```
+//! use growler_checker::history::{HistoryBuilder, Operation, Outcome};
+//! use growler_checker::linearizability::modelled::{Modelled, Names, Said, Vocabulary, VocabularyError};
+//! use growler_checker::model::Model;
+//! use growler_checker::verdict::{Budget, Check, Validity};
+//!
+//! struct Stack;
+//! #[derive(Clone, PartialEq, Eq, Hash)]
+//! enum Op { Push(u32), Pop(u32), PopAny }
+//!
+//! impl Model for Stack {
+//!     type State = Vec<u32>;
+//!     type Op = Op;
+//!     fn initial(&self) -> Vec<u32> { Vec::new() }
+//!     fn step(&self, state: &Vec<u32>, op: &Op) -> impl Iterator<Item = Vec<u32>> {
+//!         let mut next = state.clone();
+//!         match op {
+//!             Op::Push(element) => { next.push(*element); Some(next) }
+//!             Op::Pop(element) => (next.pop() == Some(*element)).then_some(next),
+//!             Op::PopAny => next.pop().map(|_| next),
+//!         }
+//!         .into_iter()
+//!     }
+//! }
+//!
+//! impl Vocabulary for Stack {
+//!     fn name(&self) -> &'static str { "stack" }
+//!     fn say<'h>(
+//!         &self,
+//!         operation: &Operation<'h>,
+//!         names: &mut Names<'h>,
+//!     ) -> Result<Option<Said<Op>>, VocabularyError> {
+//!         Ok(match (operation.f(), operation.outcome(), operation.result()) {
+//!             // What failed did not happen.
+//!             (_, Outcome::Fail, _) => None,
+//!             ("push", ..) => Some(Said::change(Op::Push(names.value(operation.argument())))),
+//!             ("pop", Outcome::Ok, Some(element)) => {
+//!                 Some(Said { op: Op::Pop(names.value(element)), weak: Some(Op::PopAny) })
+//!             }
+//!             ("pop", ..) => Some(Said::change(Op::PopAny)),
+//!             _ => return Err(self.unknown(operation)),
+//!         })
+//!     }
+//! }
+//!
+//! // Two pushes one after the other, and then the lower one comes first.
+//! let events = HistoryBuilder::new()
+//!     .invoke(0, "push", 1).ok(0, 1)
+//!     .invoke(0, "push", 2).ok(0, 2)
+//!     .invoke(1, "pop", ()).ok(1, 1)
+//!     .events();
+//! let result = Modelled::new(Stack).check(&events, &Budget::default());
+//! assert_eq!(result.valid, Validity::Invalid);
+//! assert_eq!(result.anomalies[0].ops, [0, 2, 4]);
+//! ```
+//!
+//! All three are needed: were either push free to happen at another moment, the pop would be right.
+
+mod certificate;
+mod counter;
+mod kv;
+mod multi_register;
+mod mutex;
+mod names;
+mod queue;
+mod set;
+
+use std::collections::BTreeMap;
+
+pub use names::Names;
+use serde_json::Value;
+
+use super::explain::{capitalised, when, who};
+use super::general::{self, Answer, END, Exhausted, Job, Limits, Outcome, Unguided};
+use super::{HistoryError, in_parallel};
+use crate::anomaly::NONLINEARIZABLE;
+use crate::history::{self, Event, Key, Operation, by_key, pair};
+use crate::model::Model;
+use crate::verdict::{Anomaly, Budget, Check, CheckResult, Validity};
+
+/// What one operation of a history says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said<O> {
+    /// The call with its answer.
+    pub op: O,
+    /// What is left of it when it is weakened: the call without its answer; none if it only looked. It must
+    /// be possible wherever `op` is, and allow as much afterwards.
+    pub weak: Option<O>,
+}
+
+impl<O: Clone> Said<O> {
+    /// A call that changes the object and has no answer to forget.
+    pub fn change(op: O) -> Self {
+        Self { weak: Some(op.clone()), op }
+    }
+
+    /// A call that only looks.
+    pub fn look(op: O) -> Self {
+        Self { op, weak: None }
+    }
+}
+
+/// How a history speaks of a model's object.
+pub trait Vocabulary: Model<Op: Send + Sync> + Send + Sync {
+    /// The model's name.
+    fn name(&self) -> &'static str;
+
+    /// What an operation says; nothing if it says nothing (it failed; it was a read and never returned).
+    /// Whether it *must* have happened is told from its outcome: all that is not indeterminate must.
+    ///
+    /// # Errors
+    ///
+    /// A [`VocabularyError`] for an operation that the model does not have.
+    fn say<'h>(
+        &self,
+        operation: &Operation<'h>,
+        names: &mut Names<'h>,
+    ) -> Result<Option<Said<Self::Op>>, VocabularyError>;
+
+    /// Splits the operations of one key into objects that have nothing to do with each other.
+    fn split<'h>(&self, operations: Vec<Operation<'h>>) -> Vec<Vec<Operation<'h>>> {
+        vec![operations]
+    }
+
+    /// Makes a problem smaller before it is searched, without changing its answer: intervals may shrink, an
+    /// optional job may become one that must happen, and one with `ret < call` that must not is left out.
+    fn tighten(&self, _jobs: &mut [Job<Self::Op>]) {}
+
+    /// The error for a function that the model does not have.
+    fn unknown(&self, operation: &Operation<'_>) -> VocabularyError {
+        let (index, f) = (operation.index, operation.f().to_owned());
+        VocabularyError::UnknownFunction { index, f, model: self.name() }
+    }
+
+    /// The error for a value of the wrong shape.
+    fn shape(&self, operation: &Operation<'_>, expected: &'static str, found: &Value) -> VocabularyError {
+        let (index, f) = (operation.index, operation.f().to_owned());
+        VocabularyError::Shape { index, f, model: self.name(), expected, found: found.to_string() }
+    }
+}
+
+/// Why a history cannot be judged as that of a model. Every message names the event by its `index`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum VocabularyError {
+    /// A function that the model does not have.
+    #[error(
+        "event {index}: the `{model}` model has no function `{f}`; choose the model that fits with --model"
+    )]
+    UnknownFunction {
+        /// The invocation.
+        index: u64,
+        /// Its function.
+        f: String,
+        /// The model that was asked for.
+        model: &'static str,
+    },
+    /// A value of the wrong shape.
+    #[error("event {index}: `{f}` of the `{model}` model needs {expected}, not {found}")]
+    Shape {
+        /// The invocation.
+        index: u64,
+        /// Its function.
+        f: String,
+        /// The model that was asked for.
+        model: &'static str,
+        /// What the model has there.
+        expected: &'static str,
+        /// What was there.
+        found: String,
+    },
+    /// The history is longer than the checker can number.
+    #[error("the history has more events than can be numbered; split it by key or by time")]
+    TooLong,
+}
+
+/// The check that every object of a model is linearizable. Its name in verdicts is `linearizable`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Modelled<V> {
+    vocabulary: V,
+}
+
+/// An operation that says something.
+#[derive(Debug)]
+struct Entry<O> {
+    /// Its place in [`Object::ops`].
+    op: usize,
+    call: u32,
+    /// The moment of its completion; [`END`] where it is indeterminate.
+    ret: u32,
+    must: bool,
+    said: Said<O>,
+}
+
+/// The history of one object.
+struct Object<'h, O> {
+    key: Option<&'h Key>,
+    ops: Vec<Operation<'h>>,
+    entries: Vec<Entry<O>>,
+}
+
+/// What was found of one object.
+struct Finding {
+    answer: Answer,
+    anomaly: Option<Anomaly>,
+    steps: u64,
+}
+
+impl<V: Vocabulary> Modelled<V> {
+    /// The check for this model.
+    pub fn new(vocabulary: V) -> Self {
+        Self { vocabulary }
+    }
+
+    /// Whether the events are a history of this model. [`Check::check`] answers *unknown* for others; ask
+    /// here first where that should be an error.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, and at which event.
+    pub fn validate(&self, events: &[Event]) -> Result<(), HistoryError> {
+        self.objects(events).map(|_| ())
+    }
+
+    fn objects<'h>(&self, events: &'h [Event]) -> Result<Vec<Object<'h, V::Op>>, HistoryError> {
+        let operations = pair(events)?;
+        let mut objects = Vec::new();
+        for (key, operations) in by_key(&operations) {
+            for ops in self.vocabulary.split(operations) {
+                objects.push(self.object(key, ops)?);
+            }
+        }
+        Ok(objects)
+    }
+
+    fn object<'h>(
+        &self,
+        key: Option<&'h Key>,
+        ops: Vec<Operation<'h>>,
+    ) -> Result<Object<'h, V::Op>, VocabularyError> {
+        let mut names = Names::default();
+        let mut entries = Vec::with_capacity(ops.len());
+        for (op, operation) in ops.iter().enumerate() {
+            if operation.f() == "replica-read" {
+                continue;
+            }
+            let Some(said) = self.vocabulary.say(operation, &mut names)? else { continue };
+            let must = operation.outcome() != history::Outcome::Info;
+            let ret = match operation.ret {
+                Some(ret) if must => moment(ret)?,
+                _ => END,
+            };
+            entries.push(Entry { op, call: moment(operation.call)?, ret, must, said });
+        }
+        Ok(Object { key, ops, entries })
+    }
+
+    /// Whether there is an order for the object when only these entries (all, where none are named) count in
+    /// full, and the rest is weakened.
+    fn solve(
+        &self,
+        object: &Object<'_, V::Op>,
+        strong: Option<&[usize]>,
+        limits: Limits,
+    ) -> Outcome<V::State> {
+        let recorded = |entry: &Entry<V::Op>| {
+            let (call, ret, must) = (entry.call, entry.ret, entry.must);
+            Job { op: entry.said.op.clone(), call, ret, must }
+        };
+        let mut jobs: Vec<Job<V::Op>> = match strong {
+            None => object.entries.iter().map(recorded).collect(),
+            Some(strong) => {
+                let mut is_strong = vec![false; object.entries.len()];
+                strong.iter().for_each(|&at| is_strong[at] = true);
+                let job = |(entry, strong): (&Entry<V::Op>, bool)| {
+                    if strong {
+                        return Some(recorded(entry));
+                    }
+                    let op = entry.said.weak.clone()?;
+                    Some(Job { op, call: 0, ret: END, must: false })
+                };
+                object.entries.iter().zip(is_strong).filter_map(job).collect()
+            }
+        };
+        self.vocabulary.tighten(&mut jobs);
+        general::search(&self.vocabulary, &Unguided, &jobs, limits)
+    }
+
+    fn judge(&self, object: &Object<'_, V::Op>, limits: Limits) -> Finding {
+        let Outcome { answer, steps, .. } = self.solve(object, None, limits);
+        let Answer::Not { at } = answer else { return Finding { answer, anomaly: None, steps } };
+        let prove = |members: &[usize], limits: Limits| {
+            let Outcome { answer, steps, .. } = self.solve(object, Some(members), limits);
+            (answer, steps)
+        };
+        let spans: Vec<(u32, u32)> = object.entries.iter().map(|entry| (entry.call, entry.ret)).collect();
+        let certificate = certificate::find(&spans, at, limits, prove);
+        Finding { answer, anomaly: Some(object.anomaly(&certificate)), steps }
+    }
+}
+
+impl<V: Vocabulary> Check for Modelled<V> {
+    fn name(&self) -> &'static str {
+        "linearizable"
+    }
+
+    fn check(&self, events: &[Event], budget: &Budget) -> CheckResult {
+        let objects = match self.objects(events) {
+            Ok(objects) => objects,
+            Err(error) => {
+                let (anomalies, unknown) = (Vec::new(), vec![error.to_string()]);
+                return CheckResult { valid: Validity::Unknown, anomalies, unknown, stats: BTreeMap::new() };
+            }
+        };
+        let all = objects.iter().map(|object| object.entries.len()).sum::<usize>().max(1);
+        let findings = in_parallel(&objects, |object| {
+            let part = |total: u64| {
+                let exact = u128::from(total) * object.entries.len() as u128 / all as u128;
+                u64::try_from(exact).unwrap_or(u64::MAX)
+            };
+            self.judge(object, Limits { steps: part(budget.steps), bytes: part(budget.bytes) })
+        });
+        merge(&objects, findings)
+    }
+}
+
+fn moment(position: usize) -> Result<u32, VocabularyError> {
+    // Positions count from 0, moments from 1; the last ones are for what never ended.
+    u32::try_from(position + 1).ok().filter(|&at| at < END / 4).ok_or(VocabularyError::TooLong)
+}
+
+/// Puts the findings of all objects together.
+fn merge<O>(objects: &[Object<'_, O>], findings: Vec<Finding>) -> CheckResult {
+    let (valid, anomalies, unknown) = (Validity::Valid, Vec::new(), Vec::new());
+    let mut result = CheckResult { valid, anomalies, unknown, stats: BTreeMap::new() };
+    let (mut invalid, mut steps) = (0_u64, 0_u64);
+    for (object, finding) in objects.iter().zip(findings) {
+        steps += finding.steps;
+        match finding.answer {
+            Answer::Linearizable => {}
+            Answer::Not { .. } => {
+                invalid += 1;
+                result.valid = Validity::Invalid;
+                result.anomalies.extend(finding.anomaly);
+            }
+            Answer::Unknown { from, to, why } => {
+                result.valid = result.valid.max(Validity::Unknown);
+                result.unknown.push(object.undecided(from, to, why));
+            }
+        }
+    }
+    let entries = || objects.iter().flat_map(|object| &object.entries);
+    let stats = [
+        ("keys", objects.len() as u64),
+        ("operations", entries().count() as u64),
+        ("indeterminate", entries().filter(|entry| !entry.must).count() as u64),
+        ("keys_invalid", invalid),
+        ("keys_unknown", result.unknown.len() as u64),
+        ("steps", steps),
+    ];
+    result.stats.extend(stats.map(|(name, count)| (name.to_owned(), Value::from(count))));
+    result
+}
+
+impl<O> Object<'_, O> {
+    fn anomaly(&self, certificate: &certificate::Certificate) -> Anomaly {
+        let entries = || certificate.members.iter().map(|&at| &self.entries[at]);
+        let members = || entries().map(|entry| &self.ops[entry.op]);
+        let timed = self.ops.iter().any(|operation| operation.invocation.time > 0);
+        let told = |entry: &Entry<O>| told(&self.ops[entry.op], entry.said.weak.is_none(), timed);
+        let told: Vec<String> = entries().map(told).collect();
+        let all = told.join("; ");
+        let mut explanation = match told.len() {
+            1 => format!("{}, which no order of the operations explains.", capitalised(&all)),
+            _ => format!("No order explains all of this: {all}."),
+        };
+        if !certificate.irreducible {
+            explanation
+                .push_str(" The budget ended before each of these operations was shown to be necessary.");
+        }
+        Anomaly {
+            kind: NONLINEARIZABLE.to_owned(),
+            key: self.key.cloned(),
+            ops: members().map(|operation| operation.index).collect(),
+            context: Vec::new(),
+            explanation,
+        }
+    }
+
+    /// Says which object and which window could not be decided, and why.
+    fn undecided(&self, from: u32, to: u32, why: Exhausted) -> String {
+        let inside = |entry: &&Entry<O>| entry.call <= to && entry.ret > from;
+        let mut window = self.entries.iter().filter(inside).map(|entry| self.ops[entry.op].index);
+        let first = window.next().unwrap_or(0);
+        let last = window.next_back().unwrap_or(first);
+        let reason = match why {
+            Exhausted::Steps => "its share of the step budget is spent",
+            Exhausted::Bytes => "the ways to explain it do not fit into its share of the memory budget",
+        };
+        let key = self.key.map_or_else(|| "the object".to_owned(), |key| format!("key {key}"));
+        format!(
+            "{key}: undecided in the window of the operations invoked at events {first} to {last}, because \
+             {reason}"
+        )
+    }
+}
+
+/// What an operation did, who did it and when. Of one that only looked, what it saw is told even if that is
+/// nothing.
+fn told(operation: &Operation<'_>, looked: bool, timed: bool) -> String {
+    let argument = match operation.argument() {
+        Value::Null => String::new(),
+        argument => format!(" of {argument}"),
+    };
+    let answer = match (operation.outcome(), operation.result()) {
+        (history::Outcome::Info, _) => " was never answered".to_owned(),
+        (_, Some(result)) if looked || result != operation.argument() => format!(" returned {result}"),
+        (_, _) => " succeeded".to_owned(),
+    };
+    let found = match operation.observed() {
+        Some(observed) => format!(", having found {observed},"),
+        None => String::new(),
+    };
+    let (who, f) = (who(operation), operation.f());
+    format!("{who}'s `{f}`{argument}{answer}{found} {}", when(operation, timed))
+}

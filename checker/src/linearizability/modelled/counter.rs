@@ -1,0 +1,51 @@
+//! What a history says of a counter.
+//!
+//! | call | `ok` | `info` | `fail` |
+//! |---|---|---|---|
+//! | `add` d | d was added, to `observed` if that is there | d may be added | nothing |
+//! | `read` | the sum was the value; null is 0 | nothing | nothing |
+
+use serde_json::Value;
+
+use super::{Names, Said, Vocabulary, VocabularyError};
+use crate::history::{Operation, Outcome};
+use crate::model::counter::{Counter, CounterOp};
+
+const WHOLE: &str = "a whole number";
+
+impl Vocabulary for Counter {
+    fn name(&self) -> &'static str {
+        "counter"
+    }
+
+    fn say<'h>(
+        &self,
+        operation: &Operation<'h>,
+        _: &mut Names<'h>,
+    ) -> Result<Option<Said<CounterOp>>, VocabularyError> {
+        let sum = |value: &Value| {
+            let found = if value.is_null() { Some(0) } else { whole(value) };
+            found.ok_or_else(|| self.shape(operation, WHOLE, value))
+        };
+        Ok(match (operation.f(), operation.outcome()) {
+            ("add", outcome) => {
+                let argument = operation.argument();
+                let delta = whole(argument).ok_or_else(|| self.shape(operation, WHOLE, argument))?;
+                let observed =
+                    operation.observed().filter(|_| outcome == Outcome::Ok).map(sum).transpose()?;
+                let weak = Some(CounterOp::Add { delta, observed: None });
+                (outcome != Outcome::Fail).then_some(Said { op: CounterOp::Add { delta, observed }, weak })
+            }
+            ("read", Outcome::Ok) if !operation.is_eventual() => {
+                let read = operation.result().map(sum).transpose()?;
+                read.map(|sum| Said::look(CounterOp::Read(sum)))
+            }
+            ("read", _) => None,
+            _ => return Err(self.unknown(operation)),
+        })
+    }
+}
+
+fn whole(value: &Value) -> Option<i128> {
+    value.as_i64().map(i128::from).or_else(|| value.as_u64().map(i128::from))
+}
