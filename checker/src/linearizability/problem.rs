@@ -1,8 +1,8 @@
 //! From an object's history to a list of jobs, and from there to an answer.
 //!
 //! All of a history counts here; [`super::weaken`] makes the problems in which only some operations count in
-//! full. Whoever can answer, does: the [item](super::item) algorithm where every written value is unique, else
-//! the [general](super::general) engine, for which the problem is [reduced](super::reduce) first.
+//! full. Whoever can answer, does: the [item] algorithm where every written value is unique, else
+//! the [general] engine, for which the problem is [reduced](super::reduce) first.
 //!
 //! Opaque refusals ("the value was not e at some moment") spoil the reductions, and make the question
 //! NP-complete even where every value is unique: any indeterminate write may be the one that let a refusal be
