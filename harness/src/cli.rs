@@ -2,6 +2,7 @@
 
 mod check;
 mod doctor;
+mod export;
 mod list;
 mod options;
 mod report;
@@ -9,6 +10,8 @@ mod store;
 mod test;
 
 pub(crate) use options::TestOptions;
+
+use growler_results::formats::Format;
 
 use clap::{Parser, Subcommand};
 use growler_results::verdict::Verdict;
@@ -39,6 +42,8 @@ enum Command {
     Test(Box<test::TestCommand>),
     /// Check a recorded history, and run nothing
     Check(check::CheckCommand),
+    /// Write a history in another tool's format, so that the other tool can judge it too
+    Export(export::ExportCommand),
     /// Build the HTML report of a run again
     Report(report::ReportCommand),
     /// Run the bundled store by itself, as a DynamoDB-compatible cluster on this machine
@@ -54,6 +59,7 @@ pub(crate) fn run(cli: Cli) -> Result<Verdict, CommandError> {
     match cli.command {
         Command::Test(c) => c.run(),
         Command::Check(c) => c.run(),
+        Command::Export(c) => c.run(),
         Command::Report(c) => c.run(),
         Command::Store(c) => c.run(),
         Command::Doctor(c) => c.run(),
@@ -67,4 +73,10 @@ pub(crate) fn print(text: &str) {
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "{text}");
     let _ = out.flush();
+}
+
+/// Reads a format's name.
+fn format(name: &str) -> Result<Format, String> {
+    let names = || Format::ALL.map(|format| format.info().name).join(", ");
+    Format::find(name).ok_or_else(|| format!("there is no format `{name}`; there are: {}", names()))
 }

@@ -44,6 +44,7 @@ fn mistakes_on_the_command_line_are_usage_errors_that_name_what_there_is() {
         (&["test", "--nonsense"], &["--nonsense"]),
         (&["check", "/no/such/history"], &["/no/such/history"]),
         (&["check", "/no/such/history", "--allow", "nonsense"], &["nonsense", "list anomalies"]),
+        (&["export", "/no/such/run", "--format", "jsonl"], &["/no/such/run"]),
         (&["report", "/no/such/run"], &["/no/such/run"]),
         (&["list", "nonsense"], &["workloads"]),
     ];

@@ -9,8 +9,7 @@ mod writer;
 
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
-
+pub(crate) use reader::read_lines;
 pub use reader::{History, ReadError, read_history};
 pub use writer::{RecordError, Recorder, Written};
 
@@ -21,32 +20,3 @@ const NAMES: [&str; 2] = ["history.jsonl", "history.jsonl.zst"];
 pub(crate) fn find_in(folder: &Path) -> Option<PathBuf> {
     NAMES.iter().map(|name| folder.join(name)).find(|path| path.is_file())
 }
-
-/// A format of histories, for `growler list formats`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Format {
-    /// Its name, as `--format` takes it.
-    pub name: &'static str,
-    /// What it is, in one sentence.
-    pub about: &'static str,
-    /// Whether growler reads it.
-    pub reads: bool,
-    /// Whether growler writes it.
-    pub writes: bool,
-}
-
-/// The formats that growler knows.
-pub const FORMATS: [Format; 2] = [
-    Format {
-        name: "jsonl",
-        about: "growler's own: JSON Lines, one event a line, lines in real-time order",
-        reads: true,
-        writes: true,
-    },
-    Format {
-        name: "jsonl.zst",
-        about: "the same, compressed with zstd; recognised by its content, whatever the file's name",
-        reads: true,
-        writes: false,
-    },
-];

@@ -4,7 +4,8 @@
 //! ([`history`]), the description of the test ([`test_file`]), the faults ([`plan`]) and, at the end, the
 //! verdict ([`verdict`]). From these four files, and from nothing else, come the figures ([`series`],
 //! [`availability`]) and everything that is made for people and for CI: the HTML page ([`report`]), JUnit
-//! ([`junit`]) and the summary in Markdown ([`summary`]).
+//! ([`junit`]) and the summary in Markdown ([`summary`]). Histories come from other tools too, and go to them
+//! ([`formats`]).
 //!
 //! Two rules hold throughout. What was recorded is never lost: files are appended to or replaced whole,
 //! never rewritten in place. And what is derived is a pure function of the files: the same run gives the
@@ -12,6 +13,7 @@
 
 pub mod availability;
 mod contents;
+pub mod formats;
 pub mod history;
 pub mod junit;
 pub mod operations;

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
-use growler_results::history::read_history;
+use growler_checker::history::Event;
+use growler_checker::model::InferError;
+use growler_results::formats::{self, Format};
 use growler_results::test_file::TestFile;
 use growler_results::verdict::{Expectations, Judgement, OpCounts, Results, Verdict};
 
@@ -14,9 +16,13 @@ use crate::error::{CommandError, Sort};
 /// Options of `growler check`.
 #[derive(Debug, Args)]
 pub(crate) struct CheckCommand {
-    /// A run's folder, or a history: JSON lines, plain or zstd-compressed
+    /// A run's folder, or a history, from here or from another tool, plain or zstd-compressed
     #[arg(value_name = "HISTORY")]
     history: PathBuf,
+
+    /// The history's format: see `growler list formats`. [default: told from its content]
+    #[arg(long, value_name = "NAME", value_parser = super::format)]
+    format: Option<Format>,
 
     /// What the object is: see `growler list models`. [default: from test.json beside the history, else from
     /// the functions in it]
@@ -44,7 +50,7 @@ pub(crate) struct CheckCommand {
 impl CheckCommand {
     pub(crate) fn run(self) -> Result<Verdict, CommandError> {
         check_anomalies(&self.allow, &self.expect).usage()?;
-        let history = read_history(&self.history).usage()?;
+        let (format, history) = formats::read(&self.history, self.format).usage()?;
         for warning in &history.warnings {
             eprintln!("growler: warning: {warning}");
         }
@@ -52,7 +58,7 @@ impl CheckCommand {
         let model = match (&self.model, &beside) {
             (Some(name), _) => name.clone(),
             (None, Some(test)) => test.model.clone(),
-            (None, None) => growler_checker::infer_model(&history.events)
+            (None, None) => model_of(&history.events, format)
                 .with_context(|| format!("{}: name its model with --model", self.history.display()))
                 .usage()?
                 .to_owned(),
@@ -81,6 +87,14 @@ impl CheckCommand {
             super::print(&super::test::verdict_lines(&results));
         }
         Ok(results.verdict)
+    }
+}
+
+/// The model that the functions tell; where there is none, the one that the format is for.
+fn model_of(events: &[Event], format: Format) -> Result<&'static str, InferError> {
+    match (growler_checker::infer_model(events), format.model()) {
+        (Err(InferError::Empty), Some(model)) => Ok(model),
+        (told, _) => told,
     }
 }
 

@@ -1,9 +1,9 @@
 //! `growler list WHAT`: what there is.
 
 use clap::{Args, ValueEnum};
-use growler_results::history::FORMATS;
+use growler_results::formats::Format;
 use growler_results::verdict::Verdict;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::error::{CommandError, Sort};
 
@@ -35,7 +35,7 @@ enum What {
     Bugs,
     /// Settings of the bundled store, for --set
     Settings,
-    /// History formats that can be read
+    /// History formats that can be read and written
     Formats,
 }
 
@@ -61,12 +61,7 @@ fn rows(what: What) -> serde_json::Result<Vec<Value>> {
         What::Anomalies => serde_json::to_value(growler_checker::anomaly::catalogue())?,
         What::Bugs => serde_json::to_value(growler_store::bugs::catalogue())?,
         What::Settings => serde_json::to_value(growler_store::node::settings())?,
-        What::Formats => Value::Array(
-            FORMATS
-                .iter()
-                .map(|f| json!({"name": f.name, "about": f.about, "reads": f.reads, "writes": f.writes}))
-                .collect(),
-        ),
+        What::Formats => serde_json::to_value(Format::ALL.map(Format::info))?,
     };
     match value {
         Value::Array(rows) => Ok(rows),

@@ -72,7 +72,7 @@ pub fn read_history(path: &Path) -> Result<History, ReadError> {
 }
 
 /// Reads lines until the end, or until the end of what the writer got out.
-fn read_lines(file: &Path, input: impl Read) -> Result<History, ReadError> {
+pub(crate) fn read_lines(file: &Path, input: impl Read) -> Result<History, ReadError> {
     thread::scope(|scope| {
         let mut blocks = Pipeline::new(scope, input);
         let mut history = History::default();
