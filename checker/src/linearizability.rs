@@ -25,6 +25,7 @@ pub mod item;
 mod lifetimes;
 pub mod modelled;
 mod object;
+pub mod online;
 mod problem;
 mod reduce;
 mod weaken;

@@ -14,6 +14,8 @@
 //! 5. [`opaque`]: refused conditions that did not say what they met. With them the question is NP-complete
 //!    again (facts: by reduction from 3-PARTITION), but an order that ignores them mostly satisfies them.
 //!
+//! [`window`] runs the same steps on a history that is still being made, and forgets what is certain.
+//!
 //! The answer is an order that anyone can replay, or a [`Conflict`]: a few jobs that are suspected to
 //! contradict each other. A conflict is not yet a certificate: [`super::certificate`] makes it one.
 //!
@@ -25,6 +27,7 @@ mod blocks;
 mod facts;
 mod opaque;
 mod tasks;
+pub(crate) mod window;
 mod zones;
 
 use absence::Swept;

@@ -148,7 +148,9 @@ impl<'h> Object<'h> {
         let mut entries = Vec::with_capacity(ops.len());
         let mut failed = Vec::new();
         for (op, operation) in ops.iter().enumerate() {
-            let Some(action) = action_of(model, operation, &mut interner)? else { continue };
+            let Some(action) = action_of(model, operation, &mut |value| interner.symbol(value))? else {
+                continue;
+            };
             match (operation.outcome(), action) {
                 (Outcome::Fail, Action::Refused { new, .. }) => failed.push((op, new)),
                 (Outcome::Fail, Action::Write { new, .. } | Action::Cas { new, .. }) => {
@@ -185,22 +187,22 @@ fn moment(position: usize) -> Result<u32, InputError> {
 
 /// What one operation says; nothing if it is of no concern. A failed write keeps the value that it did not
 /// write, for [`Object::failed`].
-fn action_of<'h>(
+pub(crate) fn action_of<'h>(
     model: &'static str,
     operation: &Operation<'h>,
-    interner: &mut Interner<'h>,
+    symbol: &mut impl FnMut(&'h Value) -> Symbol,
 ) -> Result<Option<Action>, InputError> {
     let outcome = operation.outcome();
     let observed = operation.observed();
     let f = operation.f();
     Ok(match (f, outcome) {
         ("read", Outcome::Ok) if !operation.is_eventual() => {
-            operation.result().map(|value| Action::Read(interner.symbol(value)))
+            operation.result().map(|value| Action::Read(symbol(value)))
         }
         ("read", _) | ("replica-read", _) => None,
         ("write", _) => {
-            let new = interner.symbol(operation.argument());
-            let replaced = observed.filter(|_| outcome == Outcome::Ok).map(|value| interner.symbol(value));
+            let new = symbol(operation.argument());
+            let replaced = observed.filter(|_| outcome == Outcome::Ok).map(&mut *symbol);
             Some(Action::Write { new, replaced })
         }
         ("cas", _) if model == "cas-register" => {
@@ -208,9 +210,9 @@ fn action_of<'h>(
                 let found = operation.argument().to_string();
                 return Err(InputError::NotAPair { index: operation.index, found });
             };
-            let (old, new) = (interner.symbol(old), interner.symbol(new));
+            let (old, new) = (symbol(old), symbol(new));
             let opaque = operation.error().and_then(Value::as_str) == Some("condition-failed");
-            let seen = observed.filter(|_| outcome != Outcome::Info).map(|value| interner.symbol(value));
+            let seen = observed.filter(|_| outcome != Outcome::Info).map(&mut *symbol);
             Some(match outcome {
                 Outcome::Fail if seen.is_some() || opaque => Action::Refused { old, new, met: seen },
                 Outcome::Ok | Outcome::Fail | Outcome::Info => Action::Cas { old, new, replaced: seen },

@@ -37,7 +37,7 @@ use std::collections::BTreeSet;
 
 use super::NONE;
 use super::tasks::{Sort, Task, Tasks};
-use crate::linearizability::general::{Exhausted, Limits};
+use crate::linearizability::general::{END, Exhausted, Limits};
 
 /// How a sweep ended.
 #[derive(Debug)]
@@ -94,62 +94,67 @@ struct Way {
 struct Sweep<'t> {
     tasks: &'t Tasks,
     moments: Vec<Moment>,
+    ways: Vec<Way>,
     /// What was placed, each with what was placed before it on the same way.
     log: Vec<(u32, u32)>,
 }
 
-/// Places all tasks.
-pub(super) fn sweep(tasks: &Tasks, limits: Limits) -> Swept {
-    let mut sweep = Sweep { tasks, moments: moments(tasks), log: Vec::with_capacity(tasks.all.len()) };
-    let mut ways = vec![Way {
-        absent: true,
-        busy_until: 0,
-        writes: Vec::new(),
-        absents: Vec::new(),
-        inserts: BTreeSet::new(),
-        deletes: BTreeSet::new(),
-        chosen: Vec::new(),
-        last: NONE,
-    }];
-    let mut steps = 0;
-    for at in 0..sweep.moments.len() {
-        let Moment { time, kind, what } = sweep.moments[at];
-        steps += ways.len() as u64;
-        if steps > limits.steps {
-            return Swept::Undecided { at: time, why: Exhausted::Steps };
-        }
-        for way in &mut ways {
-            if way.busy_until != 0 && way.busy_until <= time {
-                way.busy_until = 0;
-                sweep.begin_absence(way);
-            }
-        }
-        if kind == Kind::Choose {
-            ways = branches(&ways, tasks, what);
-        } else {
-            ways.retain_mut(|way| sweep.happen(way, at));
-        }
-        if ways.is_empty() {
-            return Swept::Dead { at: time };
-        }
-        if ways.len() > 1 {
-            prune(&mut ways);
-        }
-    }
-    Swept::Order(sweep.placed(ways[0].last))
+/// What a sweep begins with, where it goes on from an earlier one: one way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Start {
+    /// Whether there is no item.
+    pub(super) absent: bool,
+    /// Tasks that are open.
+    pub(super) open: Vec<u32>,
 }
 
-/// All moments, in order.
-fn moments(tasks: &Tasks) -> Vec<Moment> {
+impl Start {
+    /// The beginning of a history: there is no item, and nothing is open.
+    pub(super) const EMPTY: Self = Self { absent: true, open: Vec::new() };
+}
+
+/// Places all tasks, from the beginning.
+pub(super) fn sweep(tasks: &Tasks, limits: Limits) -> Swept {
+    let mut sweep = Sweep::new(tasks, &[Start::EMPTY]);
+    match sweep.run(None, limits) {
+        Ok(()) => Swept::Order(sweep.placed(sweep.ways[0].last)),
+        Err(ended) => ended,
+    }
+}
+
+/// Whether all tasks can be placed, going on from one of several ways. Tasks that are open in some way do not
+/// open again.
+pub(super) fn go_on(tasks: &Tasks, from: &[Start], limits: Limits) -> Result<(), Swept> {
+    Sweep::new(tasks, from).run(None, limits)
+}
+
+/// Places what opens before a moment, and says with what a sweep can go on from there. Nothing may be decided
+/// at that moment that was open before: no zone spans it, and no choice.
+pub(super) fn until(tasks: &Tasks, from: &[Start], moment: u32, limits: Limits) -> Result<Vec<Start>, Swept> {
+    let mut sweep = Sweep::new(tasks, from);
+    sweep.run(Some(moment), limits)?;
+    let start = |way: &Way| {
+        let due_first = way.inserts.iter().chain(&way.deletes).map(|&(_, task)| task);
+        let open = way.writes.iter().chain(&way.absents).copied().chain(due_first).collect();
+        Start { absent: way.absent, open }
+    };
+    Ok(sweep.ways.iter().map(start).collect())
+}
+
+/// All moments, in order; of tasks that are open from the start, only when they are due.
+fn moments(tasks: &Tasks, from: &[Start]) -> Vec<Moment> {
     let mut moments = Vec::with_capacity(tasks.all.len() * 2);
+    let is_open = |at: u32| from.iter().any(|start| start.open.contains(&at));
     for (at, task) in tasks.all.iter().enumerate() {
         let what = at as u32;
         if let Sort::Zone { .. } = task.sort {
             moments.push(Moment { time: task.open, kind: Kind::Begin, what });
-        } else {
-            moments.push(Moment { time: task.open, kind: Kind::Open, what });
-            moments.push(Moment { time: task.close, kind: Kind::Due, what });
+            continue;
         }
+        if !is_open(what) {
+            moments.push(Moment { time: task.open, kind: Kind::Open, what });
+        }
+        moments.push(Moment { time: task.close, kind: Kind::Due, what });
     }
     for (at, choice) in tasks.choices.iter().enumerate() {
         let among = &tasks.all[choice.first as usize..choice.end as usize];
@@ -221,7 +226,76 @@ fn no_less_lasting(deletes: &BTreeSet<(u32, u32)>, others: &BTreeSet<(u32, u32)>
     deletes.len() >= others.len() && pairs.into_iter().all(|(mine, theirs)| mine.0 >= theirs.0)
 }
 
-impl Sweep<'_> {
+impl<'t> Sweep<'t> {
+    fn new(tasks: &'t Tasks, from: &[Start]) -> Self {
+        let way = |start: &Start| {
+            let of_sort = |sort: Sort| {
+                let open = start.open.iter().copied();
+                open.filter(move |&task| tasks.all[task as usize].sort == sort)
+            };
+            let by_due = |sort| of_sort(sort).map(|task| (tasks.all[task as usize].close, task)).collect();
+            Way {
+                absent: start.absent,
+                busy_until: 0,
+                writes: of_sort(Sort::Write).collect(),
+                absents: of_sort(Sort::Absent).collect(),
+                inserts: by_due(Sort::Insert),
+                deletes: by_due(Sort::Delete),
+                chosen: Vec::new(),
+                last: NONE,
+            }
+        };
+        Self {
+            tasks,
+            moments: moments(tasks, from),
+            ways: from.iter().map(way).collect(),
+            log: Vec::with_capacity(tasks.all.len()),
+        }
+    }
+
+    /// Goes through all moments, or those before one.
+    fn run(&mut self, until: Option<u32>, limits: Limits) -> Result<(), Swept> {
+        let mut steps = 0;
+        let mut ways = std::mem::take(&mut self.ways);
+        for at in 0..self.moments.len() {
+            let Moment { time, kind, what } = self.moments[at];
+            if until.is_some_and(|until| until <= time) {
+                break;
+            }
+            steps += ways.len() as u64;
+            if steps > limits.steps {
+                return Err(Swept::Undecided { at: time, why: Exhausted::Steps });
+            }
+            for way in &mut ways {
+                self.leave_zone(way, time);
+            }
+            if kind == Kind::Choose {
+                ways = branches(&ways, self.tasks, what);
+            } else {
+                ways.retain_mut(|way| self.happen(way, at));
+            }
+            if ways.is_empty() {
+                return Err(Swept::Dead { at: time });
+            }
+            if ways.len() > 1 {
+                prune(&mut ways);
+            }
+        }
+        for way in &mut ways {
+            self.leave_zone(way, until.unwrap_or(END));
+        }
+        self.ways = ways;
+        Ok(())
+    }
+
+    /// Ends the zone that a way is in, if it has ended by this time.
+    fn leave_zone(&mut self, way: &mut Way, time: u32) {
+        if way.busy_until != 0 && way.busy_until <= time {
+            way.busy_until = 0;
+            self.begin_absence(way);
+        }
+    }
+
     /// What happens to a way at a moment; false if it dies.
     fn happen(&mut self, way: &mut Way, at: usize) -> bool {
         let Moment { kind, what, .. } = self.moments[at];
