@@ -31,7 +31,7 @@ mod reduce;
 mod weaken;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use general::{Answer, Exhausted};
@@ -105,8 +105,9 @@ impl Linearizable {
     /// What is wrong with the history, and at which event.
     pub fn orders(&self, events: &[Event], budget: &Budget) -> Result<Vec<Linearization>, HistoryError> {
         let objects = self.objects(events)?;
-        Ok(in_parallel(&objects, |object| {
-            let solution = Problem::whole(object).solve(self.engine, share(budget, object, &objects));
+        let all = entries_of(&objects);
+        Ok(in_parallel(objects.iter(), |object| {
+            let solution = Problem::whole(object).solve(self.engine, share(budget, object, all));
             let index = |job: u32| object.operation(job as usize).index;
             let order = solution.order.map(|order| order.into_iter().map(index).collect());
             Linearization { key: object.key.cloned(), order }
@@ -115,10 +116,10 @@ impl Linearizable {
 
     fn objects<'h>(&self, events: &'h [Event]) -> Result<Vec<Object<'h>>, HistoryError> {
         let operations: Vec<Operation<'h>> = pair(events)?;
-        let objects = by_key(&operations).into_iter();
-        let objects: Result<_, InputError> =
-            objects.map(|(key, operations)| Object::new(self.model, key, operations)).collect();
-        Ok(objects?)
+        let split = by_key(&operations);
+        drop(operations);
+        let objects = in_parallel(split.into_iter(), |(key, ops)| Object::new(self.model, key, ops));
+        Ok(objects.into_iter().collect::<Result<_, InputError>>()?)
     }
 }
 
@@ -130,8 +131,9 @@ impl Check for Linearizable {
     fn check(&self, events: &[Event], budget: &Budget) -> CheckResult {
         match self.objects(events) {
             Ok(objects) => {
-                let findings = in_parallel(&objects, |object| {
-                    judge(object, self.engine, share(budget, object, &objects))
+                let all = entries_of(&objects);
+                let findings = in_parallel(objects.iter(), |object| {
+                    judge(object, self.engine, share(budget, object, all))
                 });
                 merge(&objects, findings)
             }
@@ -163,9 +165,13 @@ struct Finding {
     steps: u64,
 }
 
-/// The part of the budget that is this object's: by its number of operations.
-fn share(budget: &Budget, object: &Object<'_>, objects: &[Object<'_>]) -> Limits {
-    let all: usize = objects.iter().map(|object| object.entries.len()).sum();
+/// The number of operations that say something.
+fn entries_of(objects: &[Object<'_>]) -> usize {
+    objects.iter().map(|object| object.entries.len()).sum()
+}
+
+/// The part of the budget that is this object's: by its number of operations among those of all objects.
+fn share(budget: &Budget, object: &Object<'_>, all: usize) -> Limits {
     let part = |total: u64| {
         let exact = u128::from(total) * object.entries.len() as u128 / all.max(1) as u128;
         u64::try_from(exact).unwrap_or(u64::MAX)
@@ -190,17 +196,20 @@ fn judge(object: &Object<'_>, engine: Engine, limits: Limits) -> Finding {
 
 /// Applies a pure function to every item, on as many threads as there are processors. The results are in the
 /// order of the items, however the work was shared.
-fn in_parallel<T: Sync, R: Send>(items: &[T], apply: impl Fn(&T) -> R + Sync) -> Vec<R> {
+fn in_parallel<T, R: Send>(
+    items: impl ExactSizeIterator<Item = T> + Send,
+    apply: impl Fn(T) -> R + Sync,
+) -> Vec<R> {
     if items.len() <= 1 {
-        return items.iter().map(apply).collect();
+        return items.map(apply).collect();
     }
     let threads = thread::available_parallelism().map_or(1, usize::from).min(items.len());
-    let next = AtomicUsize::new(0);
+    let items = Mutex::new(items.enumerate());
     let work = || {
         let mut results = Vec::new();
         loop {
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            let Some(item) = items.get(at) else { return results };
+            let next = items.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some((at, item)) = next else { return results };
             results.push((at, apply(item)));
         }
     };
@@ -237,7 +246,7 @@ fn merge(objects: &[Object<'_>], findings: Vec<Finding>) -> CheckResult {
             }
         }
     }
-    let judged: usize = objects.iter().map(|object| object.entries.len()).sum();
+    let judged = entries_of(objects);
     let indeterminate: usize =
         objects.iter().map(|object| object.entries.iter().filter(|entry| entry.ret.is_none()).count()).sum();
     let stats = [

@@ -155,7 +155,8 @@ pub fn default_promise(model: &str) -> &'static str {
 }
 
 /// Whether the events are a history, and one of this model. A check answers *unknown* for others; who reads
-/// a file asks here first, because there it is a mistake in the file.
+/// a file and gets that answer asks here, because there it is a mistake in the file. Who gets another answer
+/// need not ask.
 ///
 /// # Errors
 ///

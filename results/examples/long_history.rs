@@ -4,7 +4,8 @@
 //! cargo run --release -p growler-results --example long_history -- /tmp/long.jsonl 1000000 10000
 //! ```
 //!
-//! The arguments are the file, the number of operations (default 1,000,000) and of keys (default 1). A
+//! The arguments are the file, the number of operations (default 1,000,000) and of keys (default 1), and
+//! `opaque` if every other failed condition shall not say what it met (which makes the question hard). A
 //! hundred clients read, put, delete and put on condition, in equal parts but for the deletes; every tenth
 //! write ends with `info`, and half of those took effect. The registers are real, so the history is
 //! linearizable. The same arguments give the same bytes.
@@ -29,9 +30,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         Some(text) => text.to_string_lossy().parse().map_err(|e| format!("{}: {e}", text.display())),
     };
     let (operations, keys) = (number(1_000_000)?, number(1)?);
+    let opaque = std::env::args().nth(4).is_some_and(|word| word == "opaque");
     let now = AtomicU64::new(0);
     let recorder = Recorder::create(&path, move || now.fetch_add(47_311, Ordering::Relaxed))?;
-    World::new(keys).run(operations, &recorder);
+    World::new(keys, opaque).run(operations, &recorder);
     let written = recorder.finish()?;
     println!("{}: {} events, {} bytes", path.display(), written.events, written.bytes);
     Ok(())
@@ -42,6 +44,7 @@ struct World {
     random: u64,
     registers: Vec<Value>,
     keys: Vec<Key>,
+    opaque: bool,
     next_value: u64,
     /// What was last written or seen of each key: a good guess for a condition.
     seen: Vec<Value>,
@@ -67,11 +70,12 @@ enum Fate {
 }
 
 impl World {
-    fn new(keys: u64) -> Self {
+    fn new(keys: u64, opaque: bool) -> Self {
         Self {
             random: SEED,
             registers: (0..keys).map(|_| Value::Null).collect(),
             keys: (0..keys).map(|key| Key::from(format!("k{key}"))).collect(),
+            opaque,
             next_value: 0,
             seen: (0..keys).map(|_| Value::Null).collect(),
         }
@@ -165,7 +169,7 @@ impl World {
             "cas" if event.value[0] != met => {
                 event.kind = EventType::Fail;
                 event.error = Some("condition-failed".into());
-                event.observed = image.then_some(met);
+                event.observed = (image || !self.opaque).then_some(met);
             }
             _ => event.observed = image.then_some(met),
         }

@@ -37,6 +37,14 @@ impl Name {
     }
 }
 
+impl Name {
+    /// Where the text is: equal addresses mean equal texts, as long as both names live. Different addresses
+    /// mean nothing.
+    pub(super) fn address(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+}
+
 impl From<&str> for Name {
     fn from(text: &str) -> Self {
         Self(Arc::new(Text(text.into())))

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
+use super::hash::Fast;
 use super::{Consistency, Event, EventType, Key, Process};
 
 /// What is known of an operation once the history has ended.
@@ -181,39 +182,73 @@ enum Slot {
 ///
 /// A [`PairError`] for the first event that cannot belong to a history.
 pub fn pair(events: &[Event]) -> Result<Vec<Operation<'_>>, PairError> {
-    let numbered = events.windows(2).all(|two| two[0].index < two[1].index);
+    // Nearly every history is numbered; whether this one is shows on the way.
+    if let (Ok(operations), true) = pair_by(events, |_, event| event.index) {
+        return Ok(operations);
+    }
+    if events.is_sorted_by(|one, next| one.index < next.index) {
+        pair_by(events, |_, event| event.index).0
+    } else {
+        pair_by(events, |position, _| position as u64).0
+    }
+}
+
+/// Pairs events whose indexes are what `index` says, and tells whether these increased all along.
+fn pair_by(
+    events: &[Event],
+    index: impl Fn(usize, &Event) -> u64,
+) -> (Result<Vec<Operation<'_>>, PairError>, bool) {
     let mut operations: Vec<Operation<'_>> = Vec::with_capacity(events.len() / 2 + 1);
-    let mut processes: HashMap<u64, Slot> = HashMap::new();
+    let mut processes: HashMap<u64, Slot, Fast> = HashMap::default();
+    let (mut last, mut increasing) = (None, true);
     for (position, event) in events.iter().enumerate() {
+        let index = index(position, event);
+        increasing &= last < Some(index);
+        last = Some(index);
         let Process::Client(process) = event.process else { continue };
-        let index = if numbered { event.index } else { position as u64 };
         let slot = processes.entry(process).or_insert(Slot::Idle);
-        match (&*slot, event.kind) {
-            (&Slot::Retired(retired), _) => return Err(PairError::Retired { index, process, retired }),
-            (&Slot::Open(open), EventType::Invoke) => {
-                return Err(PairError::StillOpen { index, process, open: operations[open].index });
-            }
-            (Slot::Idle, EventType::Invoke) => {
-                *slot = Slot::Open(operations.len());
-                operations.push(Operation {
-                    index,
-                    call: position,
-                    ret: None,
-                    invocation: event,
-                    completion: None,
-                });
-            }
-            (Slot::Idle, _) => return Err(PairError::NotOpen { index, process, f: event.f.to_string() }),
-            (&Slot::Open(open), kind) => {
-                let operation = &mut operations[open];
-                same_call(operation, event, index, process)?;
-                operation.ret = Some(position);
-                operation.completion = Some(event);
-                *slot = if kind == EventType::Info { Slot::Retired(index) } else { Slot::Idle };
-            }
+        if let Err(error) = step(&mut operations, slot, event, position, index, process) {
+            return (Err(error), increasing);
         }
     }
-    Ok(operations)
+    (Ok(operations), increasing)
+}
+
+/// Takes one event of a process that is in this slot.
+fn step<'h>(
+    operations: &mut Vec<Operation<'h>>,
+    slot: &mut Slot,
+    event: &'h Event,
+    position: usize,
+    index: u64,
+    process: u64,
+) -> Result<(), PairError> {
+    match (&*slot, event.kind) {
+        (&Slot::Retired(retired), _) => Err(PairError::Retired { index, process, retired }),
+        (&Slot::Open(open), EventType::Invoke) => {
+            Err(PairError::StillOpen { index, process, open: operations[open].index })
+        }
+        (Slot::Idle, EventType::Invoke) => {
+            *slot = Slot::Open(operations.len());
+            operations.push(Operation {
+                index,
+                call: position,
+                ret: None,
+                invocation: event,
+                completion: None,
+            });
+            Ok(())
+        }
+        (Slot::Idle, _) => Err(PairError::NotOpen { index, process, f: event.f.to_string() }),
+        (&Slot::Open(open), kind) => {
+            let operation = &mut operations[open];
+            same_call(operation, event, index, process)?;
+            operation.ret = Some(position);
+            operation.completion = Some(event);
+            *slot = if kind == EventType::Info { Slot::Retired(index) } else { Slot::Idle };
+            Ok(())
+        }
+    }
 }
 
 /// Refuses a completion of another function or key than what its process has open.
@@ -239,11 +274,51 @@ fn same_call(open: &Operation<'_>, event: &Event, index: u64, process: u64) -> R
 /// key are one object, whose key is `None`.
 #[must_use]
 pub fn by_key<'h>(operations: &[Operation<'h>]) -> BTreeMap<Option<&'h Key>, Vec<Operation<'h>>> {
-    let mut objects: BTreeMap<Option<&'h Key>, Vec<Operation<'h>>> = BTreeMap::new();
-    for operation in operations {
-        objects.entry(operation.key()).or_default().push(*operation);
+    let mut objects = Objects::default();
+    let places: Vec<u32> = operations.iter().map(|operation| objects.place(operation.key())).collect();
+    let mut split: Vec<_> =
+        objects.found.into_iter().map(|(key, size)| (key, Vec::with_capacity(size))).collect();
+    for (&place, operation) in places.iter().zip(operations) {
+        split[place as usize].1.push(*operation);
     }
-    objects
+    split.into_iter().collect()
+}
+
+/// How to find a key again without looking at its text.
+#[derive(PartialEq, Eq, Hash)]
+enum Handle {
+    Nothing,
+    Int(i64),
+    TextAt(usize),
+}
+
+/// The objects that were found, in the order of their first operations.
+#[derive(Default)]
+struct Objects<'h> {
+    /// Each with the number of its operations.
+    found: Vec<(Option<&'h Key>, usize)>,
+    by_handle: HashMap<Handle, u32, Fast>,
+    /// Needed once for each place where a text is kept: one and the same text may be kept in several.
+    by_key: HashMap<Option<&'h Key>, u32, Fast>,
+}
+
+impl<'h> Objects<'h> {
+    /// The place of the object with this key, which has one operation more.
+    fn place(&mut self, key: Option<&'h Key>) -> u32 {
+        let handle = match key {
+            None => Handle::Nothing,
+            Some(Key::Int(n)) => Handle::Int(*n),
+            Some(Key::Text(name)) => Handle::TextAt(name.address()),
+        };
+        let place = *self.by_handle.entry(handle).or_insert_with(|| {
+            *self.by_key.entry(key).or_insert_with(|| {
+                self.found.push((key, 0));
+                u32::try_from(self.found.len() - 1).unwrap_or(u32::MAX)
+            })
+        });
+        self.found[place as usize].1 += 1;
+        place
+    }
 }
 
 #[cfg(test)]
@@ -305,6 +380,38 @@ mod tests {
         elsewhere[0].key = Some("a".into());
         elsewhere[1].key = Some("b".into());
         assert!(matches!(pair(&elsewhere), Err(PairError::Mismatch { .. })));
+    }
+
+    #[test]
+    fn keys_are_told_apart_by_what_they_are_and_not_by_where_they_are_kept() {
+        let mut history = HistoryBuilder::new();
+        let keys = || [Key::from("1"), 1.into(), (-1).into(), "10".into(), "2".into()];
+        for _ in 0..3 {
+            // New keys each time: equal texts at different places.
+            for key in keys() {
+                history = history.on(key).read(0, 5);
+            }
+        }
+        let events = history.events();
+        let operations = pair(&events).unwrap();
+        let objects = by_key(&operations);
+        let order: Vec<_> = objects.keys().copied().flatten().cloned().collect();
+        assert_eq!(order, [Key::from(-1), 1.into(), "1".into(), "10".into(), "2".into()]);
+        for (key, operations) in objects {
+            assert_eq!(operations.len(), 3, "{key:?}");
+            assert!(operations.is_sorted_by_key(|operation| operation.call));
+            assert!(operations.iter().all(|operation| operation.key() == key));
+        }
+    }
+
+    #[test]
+    fn errors_name_positions_where_indexes_do_not_increase_to_the_end() {
+        let mut events = HistoryBuilder::new().read(0, 1).invoke(0, "read", ()).events();
+        events.push(Event { index: 7, ..events[2].clone() });
+        assert!(matches!(pair(&events), Err(PairError::StillOpen { index: 7, open: 2, .. })));
+        // The same fault, but now an index goes back after it.
+        events.push(Event { index: 5, ..events[3].clone() });
+        assert!(matches!(pair(&events), Err(PairError::StillOpen { index: 3, open: 2, .. })));
     }
 
     #[test]

@@ -332,7 +332,7 @@ impl<V: Vocabulary> Check for Modelled<V> {
             }
         };
         let all = objects.iter().map(|object| object.entries.len()).sum::<usize>().max(1);
-        let findings = in_parallel(&objects, |object| {
+        let findings = in_parallel(objects.iter(), |object| {
             let part = |total: u64| {
                 let exact = u128::from(total) * object.entries.len() as u128 / all as u128;
                 u64::try_from(exact).unwrap_or(u64::MAX)

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
+use crate::history::hash::Fast;
 use crate::history::{Key, Operation, Outcome};
 use crate::model::register::{ABSENT, Symbol};
 
@@ -118,19 +119,32 @@ pub enum InputError {
 
 static NULL: Value = Value::Null;
 
-/// Interns values.
+/// Interns values. Whole numbers, which nearly all written values are, are found by themselves; what else
+/// there is goes through the hash of a JSON value. No value is both, and `1` is not `1.0`.
 struct Interner<'h> {
-    symbols: HashMap<&'h Value, Symbol>,
+    numbers: HashMap<u64, Symbol, Fast>,
+    others: HashMap<&'h Value, Symbol, Fast>,
     values: Vec<&'h Value>,
 }
 
 impl<'h> Interner<'h> {
+    fn new() -> Self {
+        debug_assert_eq!(ABSENT, 0, "null is the first value");
+        Self { numbers: HashMap::default(), others: HashMap::default(), values: vec![&NULL] }
+    }
+
     fn symbol(&mut self, value: &'h Value) -> Symbol {
-        *self.symbols.entry(value).or_insert_with(|| {
-            self.values.push(value);
+        let values = &mut self.values;
+        let next = || {
+            values.push(value);
             // There are at most three values an event, and events are numbered in 32 bits less a few.
-            Symbol::try_from(self.values.len() - 1).unwrap_or(Symbol::MAX)
-        })
+            Symbol::try_from(values.len() - 1).unwrap_or(Symbol::MAX)
+        };
+        match value.as_u64() {
+            Some(number) => *self.numbers.entry(number).or_insert_with(next),
+            None if value.is_null() => ABSENT,
+            None => *self.others.entry(value).or_insert_with(next),
+        }
     }
 }
 
@@ -144,7 +158,7 @@ impl<'h> Object<'h> {
         key: Option<&'h Key>,
         ops: Vec<Operation<'h>>,
     ) -> Result<Self, InputError> {
-        let mut interner = Interner { symbols: HashMap::from([(&NULL, ABSENT)]), values: vec![&NULL] };
+        let mut interner = Interner::new();
         let mut entries = Vec::with_capacity(ops.len());
         let mut failed = Vec::new();
         for (op, operation) in ops.iter().enumerate() {
