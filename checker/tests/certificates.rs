@@ -4,10 +4,12 @@
 
 mod oracle;
 
-use growler_checker::evidence::certificate::{CertificateFault, verify};
+use growler_checker::evidence::certificate::{CertificateFault, Strength, verify, verify_with};
+use growler_checker::linearizability::{END, Job};
+use growler_checker::model::register::{Need, Register, RegisterOp};
 use growler_checker::verdict::Anomaly;
 use oracle::history::{Answer, Call, Op, Value, events};
-use oracle::orders::{fault_of_certificate, linearizable};
+use oracle::orders::{LATER, Meaning, Needs, as_recorded, fault_of_certificate, linearizable, weakened};
 use oracle::{profiles, random};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -36,6 +38,9 @@ impl Compared {
         let expected = fault_of_certificate(ops, members);
         let events = events(ops);
         let found = verify(&events, "cas-register", &anomaly(members));
+        if ops.len() <= 7 {
+            assert_eq!(found, by_the_model(ops, members), "{members:?} {ops:?}");
+        }
         let agrees = match (expected.as_deref(), &found) {
             (None, Ok(())) => {
                 self.right += 1;
@@ -90,6 +95,35 @@ impl Compared {
         let least = right.min(proves_nothing).min(not_needed);
         assert!(*least > 600, "right {right}, prove nothing {proves_nothing}, too large {not_needed}");
     }
+}
+
+/// The same, by the verifier for any model.
+fn by_the_model(ops: &[Op], members: &[u64]) -> Result<(), CertificateFault> {
+    let nothing = Job { op: RegisterOp { need: Need::Any, set: None }, call: 0, ret: END, must: false };
+    let strength = |op: &Op| Strength {
+        full: as_recorded(op).map_or(nothing.clone(), job),
+        weak: weakened(op).map(job),
+    };
+    let operations: Vec<Strength<RegisterOp>> = ops.iter().map(strength).collect();
+    let place = |index: &u64| ops.iter().position(|op| op.index == *index);
+    let members: Vec<usize> = members.iter().filter_map(place).collect();
+    let name = |place: u64| ops[usize::try_from(place).expect("a place")].index;
+    verify_with(&Register, &operations, &members, 1_000_000).map_err(|fault| match fault {
+        CertificateFault::NotNeeded { index } => CertificateFault::NotNeeded { index: name(index) },
+        other => other,
+    })
+}
+
+fn job(meaning: Meaning) -> Job<RegisterOp> {
+    let moment = |at: usize| if at == LATER { END } else { u32::try_from(at).expect("a short history") };
+    let need = match meaning.needs {
+        Needs::Anything => Need::Any,
+        Needs::This(value) => Need::Is(value.into()),
+        Needs::AnyBut(value) => Need::Not(value.into()),
+        Needs::TheImpossible => Need::Never,
+    };
+    let op = RegisterOp { need, set: meaning.leaves.map(Into::into) };
+    Job { op, call: moment(meaning.start), ret: moment(meaning.end), must: meaning.must }
 }
 
 /// A right certificate, by the oracle.

@@ -11,9 +11,11 @@
 //! a search may be long, for then the question is hard: the answer is [`CertificateFault::Undecided`] when
 //! its steps are spent. With unique values that does not happen to certificates that a person would read.
 
+mod modelled;
 mod outline;
 mod search;
 
+pub use modelled::{Strength, verify_with};
 use outline::Outline;
 use search::{Exhausted, linearizable};
 

@@ -29,6 +29,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::super::table::{self, Effect};
+use crate::history::hash::Fast;
 use crate::history::{Operation, Outcome};
 
 /// An interned value.
@@ -113,7 +114,7 @@ pub(super) struct Outline {
     /// The members; none for one that says nothing.
     pub(super) members: Vec<Option<Member>>,
     /// The ways to bring each place into force at any moment.
-    pub(super) steps: HashMap<Place, Vec<Step>>,
+    pub(super) steps: HashMap<Place, Vec<Step>, Fast>,
     /// The ways to [`ABSENT`] that have a moment.
     pub(super) families: Vec<Family>,
     /// All places, in a fixed order.
@@ -132,8 +133,8 @@ struct Write {
 impl Outline {
     /// The outline of the operations of one key around `members` (places in `operations`, each once).
     pub(super) fn new(operations: &[Operation<'_>], members: &[usize]) -> Self {
-        let mut symbols = Symbols { named: HashMap::from([(&Value::Null, ABSENT)]) };
-        let members: HashMap<usize, usize> = members.iter().copied().zip(0..).collect();
+        let mut symbols = Symbols::with_room(operations.len());
+        let members: HashMap<usize, usize, Fast> = members.iter().copied().zip(0..).collect();
         let mut strong = vec![None; members.len()];
         let mut writes = Vec::new();
         let mut kept_by_members = vec![ABSENT];
@@ -174,10 +175,16 @@ impl Outline {
 }
 
 struct Symbols<'h> {
-    named: HashMap<&'h Value, Symbol>,
+    named: HashMap<&'h Value, Symbol, Fast>,
 }
 
 impl<'h> Symbols<'h> {
+    fn with_room(values: usize) -> Self {
+        let mut named = HashMap::with_capacity_and_hasher(values, Fast::default());
+        named.insert(&Value::Null, ABSENT);
+        Self { named }
+    }
+
     fn of(&mut self, value: &'h Value) -> Symbol {
         let fresh = Symbol::try_from(self.named.len()).unwrap_or(Symbol::MAX);
         *self.named.entry(value).or_insert(fresh)
@@ -285,14 +292,14 @@ impl Forest {
 /// An outline in the making.
 struct Draft<'w> {
     forest: &'w Forest,
-    steps: HashMap<Place, Vec<Step>>,
+    steps: HashMap<Place, Vec<Step>, Fast>,
     places: Vec<Place>,
     /// Where the step between two places is listed.
-    listed: HashMap<(Option<Place>, Place), usize>,
+    listed: HashMap<(Option<Place>, Place), usize, Fast>,
     families: Vec<Family>,
-    family_of: HashMap<Option<Place>, usize>,
+    family_of: HashMap<Option<Place>, usize, Fast>,
     /// The unit of each tree that is in a pool.
-    units: HashMap<Symbol, u32>,
+    units: HashMap<Symbol, u32, Fast>,
     ids: u32,
 }
 
@@ -300,12 +307,12 @@ impl<'w> Draft<'w> {
     fn new(writes: &[Write], forest: &'w Forest) -> Self {
         let mut draft = Self {
             forest,
-            steps: HashMap::new(),
+            steps: HashMap::default(),
             places: Vec::new(),
-            listed: HashMap::new(),
+            listed: HashMap::default(),
             families: Vec::new(),
-            family_of: HashMap::new(),
-            units: HashMap::new(),
+            family_of: HashMap::default(),
+            units: HashMap::default(),
             ids: 0,
         };
         for write in writes {
