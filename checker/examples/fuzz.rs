@@ -15,6 +15,7 @@
 //! | `--threads N` | on how many |
 //! | `--certificates N` | certificates of one history in N are judged; 1, that is all, if not given |
 //! | `--smallest N` | in one history in N the smallest certificate is looked for; 0 is none, 100 if not given |
+//! | `--sort TEXT` | only sorts of history with this in their name (`tests/oracle/profiles.rs`) |
 //! | `--stop` | end at the first mismatch |
 
 #![allow(clippy::print_stdout, reason = "an example talks to people")]
@@ -25,12 +26,12 @@ mod oracle;
 use std::process::ExitCode;
 
 use oracle::compare::Thoroughness;
-use oracle::{random, work};
+use oracle::profiles::Sorts;
+use oracle::random::{self, Series};
+use oracle::work;
 
 struct Options {
-    histories: u64,
-    largest: usize,
-    seed: u64,
+    series: Series,
     threads: u64,
     stop: bool,
     how: Thoroughness,
@@ -38,18 +39,24 @@ struct Options {
 
 fn options() -> Option<Options> {
     let how = Thoroughness { certificates: 1, smallest: 100, every_weakening: false };
-    let mut options = Options { histories: 100_000, largest: 9, seed: 1, threads: 1, stop: false, how };
+    let series = Series { seed: 1, histories: 100_000, largest: 9, sorts: Sorts::named("")? };
+    let mut options = Options { series, threads: 1, stop: false, how };
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
         if name == "--stop" {
             options.stop = true;
             continue;
         }
-        let number = arguments.next()?.parse().ok()?;
+        let text = arguments.next()?;
+        if name == "--sort" {
+            options.series.sorts = Sorts::named(&text)?;
+            continue;
+        }
+        let number = text.parse().ok()?;
         match (name.as_str(), number) {
-            ("--histories", _) => options.histories = number,
-            ("--largest", 2..=16) => options.largest = usize::try_from(number).ok()?,
-            ("--seed", _) => options.seed = number,
+            ("--histories", _) => options.series.histories = number,
+            ("--largest", 2..=16) => options.series.largest = usize::try_from(number).ok()?,
+            ("--seed", _) => options.series.seed = number,
             ("--threads", 1..) => options.threads = number,
             ("--certificates", _) => options.how.certificates = number,
             ("--smallest", _) => options.how.smallest = number,
@@ -60,15 +67,15 @@ fn options() -> Option<Options> {
 }
 
 fn main() -> ExitCode {
-    let Some(Options { histories, largest, seed, threads, stop, how }) = options() else {
+    let Some(Options { series, threads, stop, how }) = options() else {
         println!(
             "usage: fuzz [--histories N] [--largest OPERATIONS, 2 to 16] [--seed S] [--threads N] \
-             [--certificates N] [--smallest N] [--stop]"
+             [--certificates N] [--smallest N] [--sort TEXT] [--stop]"
         );
         return ExitCode::from(254);
     };
-    let tally = work::in_blocks(histories.div_ceil(random::BLOCK), threads, stop, |block, tally| {
-        random::block(seed, block, histories, largest, how, tally);
+    let tally = work::in_blocks(series.histories.div_ceil(random::BLOCK), threads, stop, |block, tally| {
+        series.block(block, how, tally);
     });
     println!("{tally}");
     if tally.disagreements == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -8,7 +8,9 @@ use growler_checker::verdict::Budget;
 use oracle::compare::{Tally, Thoroughness};
 use oracle::every::{Every, Which};
 use oracle::history::{ABSENT, Answer, Call, Op, Value, events, operations};
-use oracle::{larger, random};
+use oracle::larger;
+use oracle::profiles::Sorts;
+use oracle::random::{self, Series};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -22,15 +24,11 @@ fn agree(tally: &Tally) {
 #[test]
 fn agrees_with_the_oracle_on_a_slice_of_random_histories() {
     let mut tally = Tally::default();
+    let how = Thoroughness { certificates: 1, smallest: 0, every_weakening: false };
+    let sorts = Sorts::named("").expect("all sorts");
+    let series = Series { seed: 3, histories: 6 * random::BLOCK, largest: 10, sorts };
     for block in 0..6 {
-        random::block(
-            3,
-            block,
-            6 * random::BLOCK,
-            10,
-            Thoroughness { certificates: 1, smallest: 0, every_weakening: false },
-            &mut tally,
-        );
+        series.block(block, how, &mut tally);
     }
     agree(&tally);
     assert!(tally.invalid > 1_000 && tally.invalid < 5_000, "the slice shows both answers: {tally}");

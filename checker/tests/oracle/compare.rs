@@ -97,7 +97,7 @@ impl Tally {
         *invalid += u64::from(!valid);
         self.invalid += u64::from(!valid);
         let mut faults = Vec::new();
-        for strong in weakenings(number, ops.len(), how) {
+        for strong in weakenings(number, ops, how) {
             self.weakened += 1;
             faults.extend(weakened::fault(ops, strong));
             faults.extend(weakened::fault_of_verifier(ops, events, strong));
@@ -198,10 +198,17 @@ impl Tally {
 
 /// Which operations are at full strength when the engines are asked by themselves: all of them, and some
 /// others.
-fn weakenings(number: u64, ops: usize, how: Thoroughness) -> impl Iterator<Item = u32> {
-    let whole = (1_u32 << ops) - 1;
-    // A different one for each history, spread over all.
-    let some = (number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40) as u32 & whole;
+fn weakenings(number: u64, ops: &[Op], how: Thoroughness) -> impl Iterator<Item = u32> {
+    let whole = (1_u32 << ops.len()) - 1;
+    // Another one for each history, spread over all.
+    let spread = |by: u64| (number.wrapping_mul(by) >> 40) as u32;
+    let some = match number % 4 {
+        0 | 1 => spread(0x9E37_79B9_7F4A_7C15),
+        2 => spread(0x9E37_79B9_7F4A_7C15) | spread(0xC2B2_AE3D_27D4_EB4F),
+        // Only what was seen.
+        _ => (0..ops.len()).filter(|&at| !ops[at].writes()).map(|at| 1 << at).sum(),
+    };
+    let some = some & whole;
     let others = if how.every_weakening { 0..whole } else { some..some + u32::from(some < whole) };
     others.chain([whole])
 }

@@ -145,13 +145,34 @@ const PROFILES: &[Profile] = &[
     Profile { name: "anything", lies: Lies::Share(1.0), ..PLAIN },
 ];
 
+/// The sorts with this in their name; all of them, and those of no sort, if it is empty.
+#[derive(Debug)]
+pub(crate) struct Sorts {
+    among: Vec<Profile>,
+    /// The share of no sort.
+    mixed: f64,
+}
+
+impl Sorts {
+    /// None if there is no such sort.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        let among: Vec<Profile> =
+            PROFILES.iter().filter(|profile| profile.name.contains(name)).copied().collect();
+        (!among.is_empty()).then_some(Self { among, mixed: if name.is_empty() { 0.3 } else { 0.0 } })
+    }
+
+    /// One of them, at random.
+    pub(crate) fn draw(&self, rng: &mut impl Rng) -> Profile {
+        if rng.random_bool(self.mixed) {
+            return mixed(rng);
+        }
+        self.among[rng.random_range(0..self.among.len())]
+    }
+}
+
 /// A sort of history, at random.
 pub(crate) fn draw(rng: &mut impl Rng) -> Profile {
-    // Three in ten are of no sort.
-    if rng.random_bool(0.3) {
-        return mixed(rng);
-    }
-    PROFILES[rng.random_range(0..PROFILES.len())]
+    Sorts { among: PROFILES.to_vec(), mixed: 0.3 }.draw(rng)
 }
 
 /// Everything at random, extremes among it.

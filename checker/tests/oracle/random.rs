@@ -9,26 +9,32 @@ use rand_chacha::ChaCha8Rng;
 
 use super::compare::{Tally, Thoroughness};
 use super::history::{ABSENT, Answer, Call, NEVER, Op, Value};
-use super::profiles::{self, Lies, Profile};
+use super::profiles::{Lies, Profile, Sorts};
 
 /// So many histories come from one seed, and are compared by one thread.
 pub(crate) const BLOCK: u64 = 1_000;
 
-/// Compares the histories of one block, of `histories` altogether, with `largest` operations at most.
-pub(crate) fn block(
-    seed: u64,
-    block: u64,
-    histories: u64,
-    largest: usize,
-    how: Thoroughness,
-    tally: &mut Tally,
-) {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    rng.set_stream(block);
-    for number in block * BLOCK..histories.min((block + 1) * BLOCK) {
-        let profile = profiles::draw(&mut rng);
-        let ops = rng.random_range(2..=largest);
-        tally.compare(profile.name, number, &history(&mut rng, profile, ops), how);
+/// Which histories.
+#[derive(Debug)]
+pub(crate) struct Series {
+    pub(crate) seed: u64,
+    /// How many.
+    pub(crate) histories: u64,
+    /// How many operations the largest has.
+    pub(crate) largest: usize,
+    pub(crate) sorts: Sorts,
+}
+
+impl Series {
+    /// Compares the histories of one block.
+    pub(crate) fn block(&self, block: u64, how: Thoroughness, tally: &mut Tally) {
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        rng.set_stream(block);
+        for number in block * BLOCK..self.histories.min((block + 1) * BLOCK) {
+            let profile = self.sorts.draw(&mut rng);
+            let ops = rng.random_range(2..=self.largest);
+            tally.compare(profile.name, number, &history(&mut rng, profile, ops), how);
+        }
     }
 }
 
