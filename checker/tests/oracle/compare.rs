@@ -47,6 +47,8 @@ pub(crate) struct Tally {
     pub(crate) invalid: u64,
     /// Weakened histories that the engines were asked about by themselves.
     pub(crate) weakened: u64,
+    /// Alarms that the monitor raised.
+    pub(crate) alarms: u64,
     /// Certificates that were judged.
     pub(crate) judged: u64,
     /// Certificates by size, and by the size of a smallest one where that was looked for.
@@ -102,6 +104,9 @@ impl Tally {
             faults.extend(weakened::fault(ops, strong));
             faults.extend(weakened::fault_of_verifier(ops, events, strong));
         }
+        let (alarm, fault) = weakened::fault_of_alarm(ops, events);
+        self.alarms += u64::from(alarm);
+        faults.extend(fault);
         for (engine, check) in engines() {
             let fault = if valid {
                 fault_of_pass(check, ops, events)
@@ -166,6 +171,7 @@ impl Tally {
         self.histories += other.histories;
         self.invalid += other.invalid;
         self.weakened += other.weakened;
+        self.alarms += other.alarms;
         self.judged += other.judged;
         self.disagreements += other.disagreements;
         for (sizes, count) in other.sizes {
@@ -239,7 +245,7 @@ impl fmt::Display for Tally {
                 writeln!(f, "  {sort}: {all}, not linearizable {invalid}")?;
             }
         }
-        writeln!(f, "weakened histories {}", self.weakened)?;
+        writeln!(f, "weakened histories {}, alarms {}", self.weakened, self.alarms)?;
         writeln!(f, "anomalies {:?}", self.names)?;
         writeln!(f, "certificates by size {:?}, judged {}", self.by_size(), self.judged)?;
         let compared = || self.sizes.iter().filter_map(|(&(ours, least), count)| Some((ours, least?, count)));

@@ -4,7 +4,7 @@
 //! comes out in the end. Here each such problem goes straight to the item algorithm, and to the general
 //! engine without a guide: their answers must be the oracle's, the orders that they give must replay, and
 //! the item algorithm may doubt only what it says it cannot decide. And the verifier of certificates is asked
-//! about every such set of operations, proof or not.
+//! about every such set of operations, proof or not, and the monitor must not cry wolf.
 
 use growler_checker::anomaly;
 use growler_checker::evidence::certificate::{self, CertificateFault};
@@ -12,6 +12,7 @@ use growler_checker::evidence::order::replay;
 use growler_checker::history::Event;
 use growler_checker::linearizability::general;
 use growler_checker::linearizability::item::{self, Answer, Doubt};
+use growler_checker::linearizability::online::Monitor;
 use growler_checker::linearizability::{END, Job, Limits};
 use growler_checker::model::register::{Need, Register, RegisterOp};
 use growler_checker::verdict::Anomaly;
@@ -70,6 +71,19 @@ pub(crate) fn fault_of_verifier(ops: &[Op], events: &[Event], strong: u32) -> Op
             Some(format!("the verifier says of {:?} {answer:?}, the oracle {expected:?}", claim.ops))
         }
     }
+}
+
+/// What is wrong with the alarm that the monitor raises about a history, and whether it raises one. It may be
+/// silent; but what it calls certain must be, at that completion.
+pub(crate) fn fault_of_alarm(ops: &[Op], events: &[Event]) -> (bool, Option<String>) {
+    let mut monitor = Monitor::new();
+    let Some(alarm) = events.iter().find_map(|event| monitor.observe(event)) else { return (false, None) };
+    let so_far = |place: usize| place as u64 <= alarm.position;
+    let known = ops.iter().filter(|op| so_far(op.called));
+    let known: Vec<Op> =
+        known.map(|op| Op { ended: op.ended.filter(|&(place, _)| so_far(place)), ..*op }).collect();
+    let is_false = linearizable(&known, u32::MAX);
+    (true, is_false.then(|| format!("a false alarm at event {}", alarm.position)))
 }
 
 fn order_fault(jobs: &[Job<RegisterOp>], order: &[u32], expected: bool) -> Option<String> {
