@@ -216,6 +216,15 @@ fn operations_without_a_process_are_matched_where_only_one_fits() {
 }
 
 #[test]
+fn clients_that_are_no_numbers_are_told_of() {
+    let history = edn(
+        "{:process :nemesis :type :info :f :kill}\n\n{:process :a :type :invoke :f :read}\n{:process \"b\" :type :info}",
+    );
+    assert_eq!(history.warnings.len(), 1);
+    assert!(history.warnings[0].starts_with("2 events, the first at line 3, "), "{:?}", history.warnings);
+}
+
+#[test]
 fn mistakes_are_named_with_line_and_column() {
     let ok = "{:process 0, :type :invoke, :f :read}";
     let cases = [

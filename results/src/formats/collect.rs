@@ -19,6 +19,8 @@ pub(super) struct Collector {
     lines: Vec<u32>,
     numbering: Option<Numbering>,
     unnamed: Option<Unnamed>,
+    /// How many events are of strangers, and where the first is.
+    strangers: (u64, u64),
 }
 
 /// Whether the file numbers its events.
@@ -35,6 +37,8 @@ pub(super) struct Said {
     pub(super) time: Option<u64>,
     /// False where the event names no process: then its `process` means nothing.
     pub(super) process: bool,
+    /// The process is neither a number nor the nemesis.
+    pub(super) stranger: bool,
 }
 
 impl Collector {
@@ -60,6 +64,10 @@ impl Collector {
         }
         event.time = said.time.or(before.map(|before| before.time)).unwrap_or(0);
         self.name_process(&mut event, said.process, at)?;
+        if said.stranger {
+            let (count, first) = self.strangers;
+            self.strangers = (count + 1, if count == 0 { at.line } else { first });
+        }
         self.lines.push(u32::try_from(at.line).unwrap_or(u32::MAX));
         self.history.events.push(event);
         Ok(())
@@ -101,6 +109,12 @@ impl Collector {
                 "every value is a pair [key value], as jepsen.independent writes them: each key is an object of its own"
                     .to_owned(),
             );
+        }
+        if let (count @ 1.., line) = self.strangers {
+            self.warn(format!(
+                "{count} events, the first at line {line}, are of processes that are neither numbers nor \
+                 :nemesis; they were not checked, since only numbered processes are clients"
+            ));
         }
         match pair(&self.history.events) {
             Ok(_) => Ok(self.history),

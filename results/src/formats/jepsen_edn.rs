@@ -162,6 +162,7 @@ fn event_of(form: Form, words: &mut Words) -> Result<(Event, Said), Flaw> {
             None => None,
         },
         process: process.is_some(),
+        stranger: fields.process.as_ref().is_some_and(is_stranger),
     };
     Ok((event, said))
 }
@@ -179,6 +180,11 @@ pub(super) fn process_of(form: &Form) -> Result<Process, Flaw> {
             ))
         }
     }
+}
+
+/// Whether a process is neither a client nor the nemesis: a history that names its clients would pass unseen.
+pub(super) fn is_stranger(process: &Form) -> bool {
+    name_of(process).is_some_and(|name| name != "nemesis")
 }
 
 /// `:invoke`, `:ok`, `:fail` or `:info`.

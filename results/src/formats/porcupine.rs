@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use super::collect::{Collector, Said};
 use super::edn::{Flaw, Form, Node, Position, Reader};
-use super::jepsen_edn::{error_of, function_of, kind_of, process_of};
+use super::jepsen_edn::{error_of, function_of, is_stranger, kind_of, process_of};
 use super::values::{Words, plain};
 use crate::history::History;
 
@@ -46,7 +46,9 @@ pub(super) fn read_etcd(mut input: impl BufRead) -> Result<History, Flaw> {
             continue;
         }
         match event_of(text, at, &mut words) {
-            Ok(Some(event)) => collector.push(event, Said { process: true, ..Said::default() }, at)?,
+            Ok(Some((event, stranger))) => {
+                collector.push(event, Said { process: true, stranger, ..Said::default() }, at)?;
+            }
             Ok(None) => others += 1,
             // Only the last line has no end.
             Err(_) if !whole => {
@@ -61,8 +63,8 @@ pub(super) fn read_etcd(mut input: impl BufRead) -> Result<History, Flaw> {
     collector.finish()
 }
 
-/// The event of one line; none where another logger wrote it.
-fn event_of(line: &[u8], at: Position, words: &mut Words) -> Result<Option<Event>, Flaw> {
+/// The event of one line, and whether its process is a stranger; none where another logger wrote it.
+fn event_of(line: &[u8], at: Position, words: &mut Words) -> Result<Option<(Event, bool)>, Flaw> {
     let Some((before, after)) = after_logger(line) else {
         let levels: [&[u8]; 6] = [b"TRACE", b"DEBUG", b"INFO", b"WARN", b"ERROR", b"FATAL"];
         let first = line.split(u8::is_ascii_whitespace).next().unwrap_or_default();
@@ -89,6 +91,7 @@ fn event_of(line: &[u8], at: Position, words: &mut Words) -> Result<Option<Event
     if let Some(more) = more {
         return Err(Flaw::new(more.at, format!("{} is one part too many", more.node.describe())));
     }
+    let stranger = is_stranger(&process);
     let process = process_of(&process)?;
     let kind = kind_of(Some(&kind), at)?;
     let f = function_of(&f, process != Process::Nemesis)?;
@@ -104,7 +107,7 @@ fn event_of(line: &[u8], at: Position, words: &mut Words) -> Result<Option<Event
     };
     let mut event = Event::new(process, kind, words.names.name(&f), value);
     event.error = error.map(error_of).transpose()?.map(Into::into);
-    Ok(Some(event))
+    Ok(Some((event, stranger)))
 }
 
 /// Whether the last part of a line tells why, and not what.
