@@ -72,3 +72,25 @@ pub trait Model {
         size_of::<Self::State>()
     }
 }
+
+/// A model that is looked at is the same model.
+impl<M: Model + ?Sized> Model for &M {
+    type State = M::State;
+    type Op = M::Op;
+
+    fn initial(&self) -> M::State {
+        M::initial(self)
+    }
+
+    fn step(&self, state: &M::State, op: &M::Op) -> impl Iterator<Item = M::State> {
+        M::step(self, state, op)
+    }
+
+    fn is_read(&self, op: &M::Op) -> bool {
+        M::is_read(self, op)
+    }
+
+    fn bytes(&self, state: &M::State) -> usize {
+        M::bytes(self, state)
+    }
+}

@@ -9,10 +9,18 @@
 //!
 //! The contract's definition (section 5), for any model: the history of the object stays non-linearizable
 //! when every operation outside the certificate is *weakened*, and becomes linearizable when any member is
-//! weakened too. A weakened operation that only looked is dropped. One that changes the object may happen at
-//! any moment of the run or not at all, and its answer is forgotten, where the model has a form of it without
-//! an answer ([`Said::weak`]); without such a form it keeps its answer. Weakening only ever allows more, so
-//! greedy deletion is enough to make a certificate irreducible (`certificate`).
+//! weakened too. What weakening leaves of an operation, the vocabulary says ([`Weak`]):
+//!
+//! - nothing of one that only looked;
+//! - of one that puts something in place (a write, an element that is added), its effect, at any moment of the
+//!   run or not at all;
+//! - of one like a delete, whose effect is that of many others (a removal, an addition to a counter, taking a
+//!   lock or giving it back), its effect within its own interval or not at all: were it free to happen at any
+//!   moment, one half of all operations would have to be named to show that the other half went wrong.
+//!
+//! Its answer is forgotten, where the model has a form of it without one: a weakened dequeue may take
+//! anything. Weakening only ever allows more, so greedy deletion is enough to make a certificate irreducible
+//! (`certificate`).
 //!
 //! # A model of one's own
 //!
@@ -20,7 +28,7 @@
 //!
 //! ```
 //! use growler_checker::history::{HistoryBuilder, Operation, Outcome};
-//! use growler_checker::linearizability::modelled::{Modelled, Names, Said, Vocabulary, VocabularyError};
+//! use growler_checker::linearizability::modelled::{Modelled, Names, Said, Vocabulary, VocabularyError, Weak};
 //! use growler_checker::model::Model;
 //! use growler_checker::verdict::{Budget, Check, Validity};
 //!
@@ -55,9 +63,9 @@
 //!             (_, Outcome::Fail, _) => None,
 //!             ("push", ..) => Some(Said::change(Op::Push(names.value(operation.argument())))),
 //!             ("pop", Outcome::Ok, Some(element)) => {
-//!                 Some(Said { op: Op::Pop(names.value(element)), weak: Some(Op::PopAny) })
+//!                 Some(Said { op: Op::Pop(names.value(element)), weak: Weak::InTime(Op::PopAny) })
 //!             }
-//!             ("pop", ..) => Some(Said::change(Op::PopAny)),
+//!             ("pop", ..) => Some(Said::change_in_time(Op::PopAny)),
 //!             _ => return Err(self.unknown(operation)),
 //!         })
 //!     }
@@ -103,20 +111,36 @@ use crate::verdict::{Anomaly, Budget, Check, CheckResult, Validity};
 pub struct Said<O> {
     /// The call with its answer.
     pub op: O,
-    /// What is left of it when it is weakened: the call without its answer; none if it only looked. It must
-    /// be possible wherever `op` is, and allow as much afterwards.
-    pub weak: Option<O>,
+    /// What is left of it when it is weakened.
+    pub weak: Weak<O>,
+}
+
+/// What is left of an operation when it is weakened. The call that is left must be possible wherever the
+/// whole one is, and allow as much afterwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weak<O> {
+    /// Nothing: it only looked.
+    Nothing,
+    /// This call, at any moment of the run, or not at all.
+    Anytime(O),
+    /// This call, within its own interval, or not at all.
+    InTime(O),
 }
 
 impl<O: Clone> Said<O> {
-    /// A call that changes the object and has no answer to forget.
+    /// A call that puts something in place and has no answer to forget.
     pub fn change(op: O) -> Self {
-        Self { weak: Some(op.clone()), op }
+        Self { weak: Weak::Anytime(op.clone()), op }
+    }
+
+    /// A call like a delete, which has no answer to forget.
+    pub fn change_in_time(op: O) -> Self {
+        Self { weak: Weak::InTime(op.clone()), op }
     }
 
     /// A call that only looks.
     pub fn look(op: O) -> Self {
-        Self { op, weak: None }
+        Self { op, weak: Weak::Nothing }
     }
 }
 
@@ -145,6 +169,13 @@ pub trait Vocabulary: Model<Op: Send + Sync> + Send + Sync {
     /// Makes a problem smaller before it is searched, without changing its answer: intervals may shrink, an
     /// optional job may become one that must happen, and one with `ret < call` that must not is left out.
     fn tighten(&self, _jobs: &mut [Job<Self::Op>]) {}
+
+    /// The model that these jobs are searched with: one with fewer states, if there is one that gives the
+    /// same answer for them. States that no job tells apart may be one, and a state from which not all jobs
+    /// that must happen still can may be missing.
+    fn narrowed<'a>(&'a self, _jobs: &[Job<Self::Op>]) -> impl Model<Op = Self::Op> + 'a {
+        self
+    }
 
     /// The error for a function that the model does not have.
     fn unknown(&self, operation: &Operation<'_>) -> VocabularyError {
@@ -276,12 +307,7 @@ impl<V: Vocabulary> Modelled<V> {
 
     /// Whether there is an order for the object when only these entries (all, where none are named) count in
     /// full, and the rest is weakened.
-    fn solve(
-        &self,
-        object: &Object<'_, V::Op>,
-        strong: Option<&[usize]>,
-        limits: Limits,
-    ) -> Outcome<V::State> {
+    fn solve(&self, object: &Object<'_, V::Op>, strong: Option<&[usize]>, limits: Limits) -> (Answer, u64) {
         let recorded = |entry: &Entry<V::Op>| {
             let (call, ret, must) = (entry.call, entry.ret, entry.must);
             Job { op: entry.said.op.clone(), call, ret, must }
@@ -295,23 +321,26 @@ impl<V: Vocabulary> Modelled<V> {
                     if strong {
                         return Some(recorded(entry));
                     }
-                    let op = entry.said.weak.clone()?;
-                    Some(Job { op, call: 0, ret: END, must: false })
+                    let (op, call, ret) = match entry.said.weak.clone() {
+                        Weak::Nothing => return None,
+                        Weak::Anytime(op) => (op, 0, END),
+                        Weak::InTime(op) => (op, entry.call, entry.ret),
+                    };
+                    Some(Job { op, call, ret, must: false })
                 };
                 object.entries.iter().zip(is_strong).filter_map(job).collect()
             }
         };
         self.vocabulary.tighten(&mut jobs);
-        general::search(&self.vocabulary, &Unguided, &jobs, limits)
+        let model = self.vocabulary.narrowed(&jobs);
+        let Outcome { answer, steps, .. } = general::search(&model, &Unguided, &jobs, limits);
+        (answer, steps)
     }
 
     fn judge(&self, object: &Object<'_, V::Op>, limits: Limits) -> Finding {
-        let Outcome { answer, steps, .. } = self.solve(object, None, limits);
+        let (answer, steps) = self.solve(object, None, limits);
         let Answer::Not { at } = answer else { return Finding { answer, anomaly: None, steps } };
-        let prove = |members: &[usize], limits: Limits| {
-            let Outcome { answer, steps, .. } = self.solve(object, Some(members), limits);
-            (answer, steps)
-        };
+        let prove = |members: &[usize], limits: Limits| self.solve(object, Some(members), limits);
         let spans: Vec<(u32, u32)> = object.entries.iter().map(|entry| (entry.call, entry.ret)).collect();
         let certificate = certificate::find(&spans, at, limits, prove);
         Finding { answer, anomaly: Some(object.anomaly(&certificate)), steps }
@@ -386,7 +415,8 @@ impl<O> Object<'_, O> {
         let entries = || certificate.members.iter().map(|&at| &self.entries[at]);
         let members = || entries().map(|entry| &self.ops[entry.op]);
         let timed = self.ops.iter().any(|operation| operation.invocation.time > 0);
-        let told = |entry: &Entry<O>| told(&self.ops[entry.op], entry.said.weak.is_none(), timed);
+        let told =
+            |entry: &Entry<O>| told(&self.ops[entry.op], matches!(entry.said.weak, Weak::Nothing), timed);
         let told: Vec<String> = entries().map(told).collect();
         let all = told.join("; ");
         let mut explanation = match told.len() {

@@ -7,7 +7,7 @@
 
 use serde_json::Value;
 
-use super::{Names, Said, Vocabulary, VocabularyError};
+use super::{Names, Said, Vocabulary, VocabularyError, Weak};
 use crate::history::{Operation, Outcome};
 use crate::model::counter::{Counter, CounterOp};
 
@@ -33,7 +33,7 @@ impl Vocabulary for Counter {
                 let delta = whole(argument).ok_or_else(|| self.shape(operation, WHOLE, argument))?;
                 let observed =
                     operation.observed().filter(|_| outcome == Outcome::Ok).map(sum).transpose()?;
-                let weak = Some(CounterOp::Add { delta, observed: None });
+                let weak = Weak::InTime(CounterOp::Add { delta, observed: None });
                 (outcome != Outcome::Fail).then_some(Said { op: CounterOp::Add { delta, observed }, weak })
             }
             ("read", Outcome::Ok) if !operation.is_eventual() => {

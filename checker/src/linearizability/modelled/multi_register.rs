@@ -8,16 +8,17 @@
 //! transaction belongs to one of them only.
 //!
 //! An optional transaction none of whose values is read can be left out (`tighten`): what was in the
-//! registers before lasts longer, and nobody looks.
+//! registers before lasts longer, and nobody looks. And values of a register that nobody reads are all alike.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::Value;
 
 use super::super::general::Job;
-use super::{Names, Said, Vocabulary, VocabularyError};
+use super::{Names, Said, Vocabulary, VocabularyError, Weak};
 use crate::history::{Operation, Outcome};
 use crate::model::multi_register::{MultiRegister, Txn, TxnStep};
+use crate::model::register::{ABSENT, Symbol};
 
 const STEPS: &str = "a list of [\"r\", register, value] and [\"w\", register, value]";
 
@@ -55,7 +56,12 @@ impl Vocabulary for MultiRegister {
             Some(steps) if !is_eventual => steps.into_iter().map(|step| named(step, names)).collect(),
             _ => weak.clone(),
         };
-        let weak = Some(Txn(weak)).filter(|txn| !txn.0.is_empty());
+        let deletes = weak.iter().any(|step| matches!(step, TxnStep::Write(_, ABSENT)));
+        let weak = match Txn(weak) {
+            writes if writes.0.is_empty() => Weak::Nothing,
+            writes if deletes => Weak::InTime(writes),
+            writes => Weak::Anytime(writes),
+        };
         Ok(Some(Said { op: Txn(op), weak }).filter(|said| !said.op.0.is_empty()))
     }
 
@@ -93,13 +99,23 @@ impl Vocabulary for MultiRegister {
             TxnStep::Write(register, value) => read.contains(&(register, value)),
             TxnStep::Read(..) => true,
         };
-        for job in jobs.iter_mut().filter(|job| !job.must) {
-            if !job.op.0.iter().any(is_read) {
+        for job in jobs {
+            if !job.must && !job.op.0.iter().any(is_read) {
                 (job.call, job.ret) = (1, 0);
+            }
+            for step in &mut job.op.0 {
+                if let TxnStep::Write(register, value) = *step
+                    && !read.contains(&(register, value))
+                {
+                    *step = TxnStep::Write(register, UNREAD);
+                }
             }
         }
     }
 }
+
+/// The value that stands for all that nobody reads.
+const UNREAD: Symbol = Symbol::MAX;
 
 /// A step as it is written: `r` or `w`, the register, the value.
 type Step<'h> = (&'h str, &'h Value, &'h Value);

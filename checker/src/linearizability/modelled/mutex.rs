@@ -9,7 +9,7 @@
 
 use serde_json::Value;
 
-use super::{Names, Said, Vocabulary, VocabularyError};
+use super::{Names, Said, Vocabulary, VocabularyError, Weak};
 use crate::history::{Operation, Outcome};
 use crate::model::mutex::{Mutex, MutexOp, Token};
 
@@ -31,10 +31,12 @@ impl Vocabulary for Mutex {
             })
         };
         let said = match operation.f() {
-            "acquire" => Said { op: MutexOp::Acquire(token(answer)), weak: Some(MutexOp::Acquire(None)) },
+            "acquire" => {
+                Said { op: MutexOp::Acquire(token(answer)), weak: Weak::InTime(MutexOp::Acquire(None)) }
+            }
             "release" => {
                 let token = token(Some(operation.argument())).or_else(|| token(answer));
-                Said::change(MutexOp::Release(token))
+                Said::change_in_time(MutexOp::Release(token))
             }
             _ => return Err(self.unknown(operation)),
         };

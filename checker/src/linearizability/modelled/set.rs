@@ -47,7 +47,7 @@ impl Vocabulary for Set {
             }
             ("remove", _) => {
                 let element = names.value(operation.argument());
-                happened.then(|| Said::change(SetOp::Remove(element)))
+                happened.then(|| Said::change_in_time(SetOp::Remove(element)))
             }
             ("read", Outcome::Ok) if !operation.is_eventual() => match operation.result() {
                 None => None,
