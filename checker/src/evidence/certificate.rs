@@ -15,15 +15,25 @@ mod modelled;
 mod outline;
 mod search;
 
+use modelled::of_object;
 pub use modelled::{Strength, verify_with};
 use outline::Outline;
 use search::{Exhausted, linearizable};
 
 use crate::history::{Event, Operation, PairError, by_key, pair};
+use crate::model::counter::Counter;
+use crate::model::kv::Kv;
+use crate::model::multi_register::MultiRegister;
+use crate::model::mutex::Mutex;
+use crate::model::queue::Queue;
+use crate::model::set::Set;
 use crate::verdict::Anomaly;
 
 /// What one certificate may cost, in steps of the search.
 const STEPS: u64 = 5_000_000;
+
+/// The same where everything is tried: each step may keep a state of the model.
+const MODELLED_STEPS: u64 = 100_000;
 
 /// The search keeps a bit for each member.
 const MOST_MEMBERS: usize = 128;
@@ -113,6 +123,12 @@ pub fn verify_all(events: &[Event], model: &str, anomalies: &[Anomaly]) -> Vec<R
         let members = places(&operations, object, &anomaly.ops)?;
         match model {
             "register" | "cas-register" => of_register(object, &members, STEPS).1,
+            "multi-register" => of_object(&MultiRegister, object, &anomaly.ops, MODELLED_STEPS),
+            "counter" => of_object(&Counter, object, &anomaly.ops, MODELLED_STEPS),
+            "set" => of_object(&Set, object, &anomaly.ops, MODELLED_STEPS),
+            "queue" => of_object(&Queue, object, &anomaly.ops, MODELLED_STEPS),
+            "kv" => of_object(&Kv, object, &anomaly.ops, MODELLED_STEPS),
+            "mutex" => of_object(&Mutex, object, &anomaly.ops, MODELLED_STEPS),
             _ => Err(CertificateFault::Undecided { why: "there is no verifier for this model" }),
         }
     };

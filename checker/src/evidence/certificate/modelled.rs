@@ -8,13 +8,17 @@
 //!
 //! That is exact, and soon too much: a dozen weak operations with different effects have thousands of states.
 //! Where the steps end first, nobody knows, and [`CertificateFault::Undecided`] says so. What a model's
-//! operations are, and what weakening leaves of them, is not known here: it is given, job by job.
+//! operations are, and what weakening leaves of them, is not known here: it is given, job by job, by whoever
+//! asks, or by the model's [`Vocabulary`], which says for each model what the contract's table says for
+//! registers.
 
 use std::collections::{HashMap, HashSet};
 
 use super::search::Exhausted;
 use super::{CertificateFault, MOST_MEMBERS};
-use crate::linearizability::Job;
+use crate::history::{Operation, Outcome};
+use crate::linearizability::modelled::{Names, Vocabulary};
+use crate::linearizability::{END, Job};
 use crate::model::Model;
 
 /// An operation at full strength, and what weakening leaves of it.
@@ -71,11 +75,56 @@ pub fn verify_with<M: Model>(
     if undecided { Err(CertificateFault::Undecided { why: "its steps are spent" }) } else { Ok(()) }
 }
 
+/// Verifies a certificate of an object that the vocabulary knows, named by indexes, all of one key.
+pub(super) fn of_object<V: Vocabulary>(
+    vocabulary: &V,
+    key: &[Operation<'_>],
+    members: &[u64],
+    steps: u64,
+) -> Result<(), CertificateFault> {
+    let is_member = |operation: &&Operation<'_>| members.contains(&operation.index);
+    let operations: Vec<Operation<'_>> = key.to_vec();
+    let mut objects = vocabulary.split(operations).into_iter();
+    let Some(object) = objects.find(|object| object.iter().any(|operation| is_member(&operation))) else {
+        return Err(CertificateFault::Empty);
+    };
+    let mut names = Names::default();
+    let (mut operations, mut indexes) = (Vec::new(), Vec::new());
+    for operation in object.iter().filter(|operation| operation.f() != "replica-read") {
+        let Ok(said) = vocabulary.say(operation, &mut names) else {
+            return Err(CertificateFault::Undecided { why: "its key has operations that the model has not" });
+        };
+        let Some(said) = said else { continue };
+        let must = operation.outcome() != Outcome::Info;
+        let moment = |position: usize| u32::try_from(position + 1).unwrap_or(END - 1);
+        let ret = operation.ret.filter(|_| must).map_or(END, moment);
+        let full = Job { op: said.op, call: moment(operation.call), ret, must };
+        let weak = said.weak.map(|op| Job { op, call: 0, ret: END, must: false });
+        operations.push(Strength { full, weak });
+        indexes.push(operation.index);
+    }
+    let place = |index: &u64| indexes.binary_search(index).ok();
+    let places: Vec<usize> = members.iter().filter_map(place).collect();
+    verify_with(vocabulary, &operations, &places, steps).map_err(|fault| match fault {
+        CertificateFault::NotNeeded { index } => {
+            let index = usize::try_from(index).ok().and_then(|place| indexes.get(place)).copied();
+            CertificateFault::NotNeeded { index: index.unwrap_or_default() }
+        }
+        // None of its members says anything about this object.
+        CertificateFault::Empty => CertificateFault::ProvesNothing,
+        other => other,
+    })?;
+    // A member that says nothing, or concerns another object, proves nothing with the others.
+    let idle = members.iter().find(|index| place(index).is_none());
+    idle.map_or(Ok(()), |&index| Err(CertificateFault::NotNeeded { index }))
+}
+
 /// An order so far, as far as it matters to the rest.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Tried<S> {
     placed: u128,
-    used: Vec<u32>,
+    /// The weak operations in it, sorted.
+    used: Vec<usize>,
     now: u32,
     state: S,
 }
@@ -84,7 +133,7 @@ struct Trial<'a, M: Model> {
     model: &'a M,
     strong: Vec<&'a Job<M::Op>>,
     /// The weak operations that differ, and how many of each there are.
-    weak: Vec<(&'a Job<M::Op>, u32)>,
+    weak: Vec<(&'a Job<M::Op>, usize)>,
 }
 
 impl<'a, M: Model> Trial<'a, M> {
@@ -109,8 +158,7 @@ impl<'a, M: Model> Trial<'a, M> {
     fn run(&self, steps: &mut u64) -> Result<bool, Exhausted> {
         let musts = self.strong.iter().enumerate().filter(|(_, job)| job.must);
         let all = musts.fold(0_u128, |set, (at, _)| set | 1 << at);
-        let (used, state) = (vec![0; self.weak.len()], self.model.initial());
-        let mut level = vec![Tried { placed: 0, used, now: 0, state }];
+        let mut level = vec![Tried { placed: 0, used: Vec::new(), now: 0, state: self.model.initial() }];
         let mut tried: HashSet<Tried<M::State>> = HashSet::new();
         while !level.is_empty() {
             let mut next_level = Vec::new();
@@ -131,10 +179,10 @@ impl<'a, M: Model> Trial<'a, M> {
                     }
                 }
                 for (at, &(job, count)) in self.weak.iter().enumerate() {
-                    if here.used[at] < count {
+                    if here.used.iter().filter(|&&used| used == at).count() < count {
                         self.extend(job, &here, deadline, steps, |now, state| {
                             let mut used = here.used.clone();
-                            used[at] += 1;
+                            used.insert(used.partition_point(|&used| used < at), at);
                             next_level.push(Tried { placed: here.placed, used, now, state });
                         })?;
                     }

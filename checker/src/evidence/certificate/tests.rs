@@ -105,7 +105,7 @@ fn what_is_no_certificate_is_told() {
     assert_eq!(of("b", &[0]), Err(CertificateFault::OtherKey { index: 0 }));
     assert_eq!(of("c", &[4]), Err(CertificateFault::OtherKey { index: 4 }));
     assert!(matches!(verify(&events[1..], "register", &anomaly(&[4])), Err(CertificateFault::Pair(_))));
-    let undecided = verify(&events, "queue", &Anomaly { key: Some("b".into()), ..anomaly(&[4]) });
+    let undecided = verify(&events, "bank", &Anomaly { key: Some("b".into()), ..anomaly(&[4]) });
     assert!(undecided.is_err_and(|fault| !fault.is_defect()));
     let of = |key: &str, index| Anomaly { key: Some(key.into()), ..anomaly(&[index]) };
     let two = [of("b", 4), of("a", 0)];
@@ -214,4 +214,51 @@ fn refusals_that_say_nothing_are_met_by_any_write() {
     let before = cas.read(LONG);
     let refused = cas.refused(LONG);
     assert!(steps(&cas.events, &[before, refused]) < 500);
+}
+
+#[test]
+fn certificates_of_other_models_are_verified_by_trying_everything() {
+    let check = |model: &str, events: &[Event], ops: &[u64]| verify(events, model, &anomaly(ops));
+    let invoke = |history: HistoryBuilder, process, f: &str, argument: i64| {
+        history.invoke(process, f, argument).ok(process, argument)
+    };
+    // Two in order, and out of order.
+    let history = invoke(invoke(HistoryBuilder::new(), 0, "enqueue", 1), 0, "enqueue", 2);
+    let queue = history.invoke(1, "dequeue", ()).ok(1, 2).invoke(1, "dequeue", ()).ok(1, 1).events();
+    assert_eq!(check("queue", &queue, &[0, 2, 4, 6]), Ok(()));
+    let fault = check("queue", &queue, &[0, 4, 6]);
+    assert_eq!(fault, Err(CertificateFault::ProvesNothing), "2 may have come first");
+    let history = invoke(invoke(HistoryBuilder::new(), 0, "add", 1), 0, "add", 1);
+    let counter = history.read(1, 3).read(1, 2).events();
+    assert_eq!(check("counter", &counter, &[4]), Ok(()));
+    assert_eq!(check("counter", &counter, &[6]), Err(CertificateFault::ProvesNothing));
+    assert_eq!(check("counter", &counter, &[4, 6]), Err(CertificateFault::NotNeeded { index: 6 }));
+    assert_eq!(check("counter", &counter, &[6, 4, 4]), Err(CertificateFault::Twice { index: 4 }));
+}
+
+#[test]
+fn what_the_checks_of_other_models_find_passes() {
+    let mut queue = Long::default();
+    for n in 0..6 {
+        queue.ok("enqueue", json!(n), json!(n));
+    }
+    for n in [0, 2, 1, 3, 4, 5] {
+        queue.ok("dequeue", Value::Null, json!(n));
+    }
+    let mut counter = Long::default();
+    for n in 0..6 {
+        counter.ok("add", json!(n), json!(n));
+        counter.ok("read", Value::Null, json!(n * 2));
+    }
+    let mut mutex = Long::default();
+    for process in 0..3 {
+        mutex.push(process, EventType::Invoke, "acquire", Value::Null);
+        mutex.push(process, EventType::Ok, "acquire", Value::Null);
+    }
+    for (model, history) in [("queue", queue), ("counter", counter), ("mutex", mutex)] {
+        let checks = crate::checks_for(model, "linearizable").unwrap();
+        let result = checks[0].check(&history.events, &crate::verdict::Budget::default());
+        assert_eq!(result.anomalies.len(), 1, "{model}");
+        assert_eq!(verify_all(&history.events, model, &result.anomalies), [Ok(())], "{model}: {result:?}");
+    }
 }
