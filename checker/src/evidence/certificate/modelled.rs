@@ -17,7 +17,7 @@ use std::collections::{HashMap, HashSet};
 use super::search::Exhausted;
 use super::{CertificateFault, MOST_MEMBERS};
 use crate::history::{Operation, Outcome};
-use crate::linearizability::modelled::{Names, Vocabulary};
+use crate::linearizability::modelled::{Names, Vocabulary, Weak};
 use crate::linearizability::{END, Job};
 use crate::model::Model;
 
@@ -98,8 +98,13 @@ pub(super) fn of_object<V: Vocabulary>(
         let must = operation.outcome() != Outcome::Info;
         let moment = |position: usize| u32::try_from(position + 1).unwrap_or(END - 1);
         let ret = operation.ret.filter(|_| must).map_or(END, moment);
-        let full = Job { op: said.op, call: moment(operation.call), ret, must };
-        let weak = said.weak.map(|op| Job { op, call: 0, ret: END, must: false });
+        let call = moment(operation.call);
+        let full = Job { op: said.op, call, ret, must };
+        let weak = match said.weak {
+            Weak::Nothing => None,
+            Weak::Anytime(op) => Some(Job { op, call: 0, ret: END, must: false }),
+            Weak::InTime(op) => Some(Job { op, call, ret, must: false }),
+        };
         operations.push(Strength { full, weak });
         indexes.push(operation.index);
     }
