@@ -149,9 +149,11 @@ impl Copy {
 
     /// Runs the comparisons; how the checker was caught, if it was.
     fn compare(&self, histories: u64) -> Result<Option<String>, String> {
-        let (histories, minutes) = (histories.to_string(), (histories / 500_000).max(1).to_string());
+        // As a share of those of three operations, of which there are some 30 million.
+        let share = format!("1/{}", (300_000_000 / histories.max(1)).max(1));
+        let histories = histories.to_string();
         let fuzz = ["--stop", "--largest", "10", "--smallest", "0", "--histories", &histories];
-        let small = ["--stop", "--operations", "3", "--minutes", &minutes];
+        let small = ["--stop", "--operations", "3", "--share", &share];
         for (command, arguments) in [("fuzz", fuzz.as_slice()), ("exhaustive", small.as_slice())] {
             self.build(command)?;
             let path = self.at.join("target/release/examples").join(command);
