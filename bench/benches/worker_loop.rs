@@ -2,6 +2,7 @@
 //! that gives one and the same answer, beside bare reqwest sending the same bytes over as many connections: what is left between
 //! the two is growler's own.
 #![allow(missing_docs, reason = "criterion's macros make undocumented functions")]
+#![allow(clippy::unwrap_used, reason = "a benchmark may panic")]
 
 use std::convert::Infallible;
 use std::net::SocketAddr;

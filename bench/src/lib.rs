@@ -1,2 +1,14 @@
-//! Benchmarks of the harness's own cost; see `benches/`. Outside the default members of the workspace, since
-//! nobody needs criterion to run or test growler.
+//! Benchmarks, and what they need: simulated histories, and a look at the memory. Outside the default members
+//! of the workspace, since nobody needs criterion to run or test growler.
+//!
+//! `benches/worker_loop.rs` and `benches/recorder.rs` measure the harness's own cost,
+//! `benches/linearizability.rs` the checker: its table is `checker/BENCHMARKS.md`. The programs `histories`
+//! and `linearize` are for comparisons with other checkers (`examples/porcupine`).
+
+pub mod etcd;
+pub mod lines;
+pub mod memory;
+pub mod operations;
+pub mod report;
+pub mod simulation;
+pub mod subject;
