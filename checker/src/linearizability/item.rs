@@ -27,6 +27,7 @@ mod blocks;
 mod facts;
 mod opaque;
 mod tasks;
+mod way;
 pub(crate) mod window;
 mod zones;
 

@@ -33,10 +33,9 @@
 //!
 //! Cost: O(m log m) for m tasks while there is one way.
 
-use std::collections::BTreeSet;
-
 use super::NONE;
 use super::tasks::{Sort, Task, Tasks};
+use super::way::{Way, prune};
 use crate::linearizability::general::{END, Exhausted, Limits};
 
 /// How a sweep ended.
@@ -65,29 +64,23 @@ enum Kind {
     Forget,
 }
 
-/// A moment, its kind, and the task or choice.
+/// A moment, its kind, and the task or choice, in one number that sorts like the three: there are many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Moment {
-    time: u32,
-    kind: Kind,
-    what: u32,
-}
+struct Moment(u64);
 
-/// A state of the sweep.
-#[derive(Debug, Clone)]
-struct Way {
-    absent: bool,
-    /// The end of the zone that it is in, or 0.
-    busy_until: u32,
-    writes: Vec<u32>,
-    absents: Vec<u32>,
-    /// By when they are due.
-    inserts: BTreeSet<(u32, u32)>,
-    deletes: BTreeSet<(u32, u32)>,
-    /// Choices that still matter, and the task that was chosen.
-    chosen: Vec<(u32, u32)>,
-    /// The last entry of [`Sweep::log`].
-    last: u32,
+impl Moment {
+    const KINDS: [Kind; 5] = [Kind::Choose, Kind::Open, Kind::Due, Kind::Begin, Kind::Forget];
+    const WHAT: u64 = (1 << 29) - 1;
+
+    /// `what` is below 2^29: there are no more jobs than events, and those are numbered in 30 bits.
+    fn new(time: u32, kind: Kind, what: u32) -> Self {
+        Self(u64::from(time) << 32 | (kind as u64) << 29 | u64::from(what))
+    }
+
+    fn parts(self) -> (u32, Kind, u32) {
+        let kind = Self::KINDS[(self.0 >> 29 & 7) as usize];
+        ((self.0 >> 32) as u32, kind, (self.0 & Self::WHAT) as u32)
+    }
 }
 
 /// A sweep in progress.
@@ -95,6 +88,8 @@ struct Sweep<'t> {
     tasks: &'t Tasks,
     moments: Vec<Moment>,
     ways: Vec<Way>,
+    /// Deletes that are open and never due.
+    lasting: Vec<u32>,
     /// What was placed, each with what was placed before it on the same way.
     log: Vec<(u32, u32)>,
 }
@@ -134,8 +129,9 @@ pub(super) fn until(tasks: &Tasks, from: &[Start], moment: u32, limits: Limits) 
     let mut sweep = Sweep::new(tasks, from);
     sweep.run(Some(moment), limits)?;
     let start = |way: &Way| {
+        let lasting = sweep.lasting[way.spent as usize..].iter().copied();
         let due_first = way.inserts.iter().chain(&way.deletes).map(|&(_, task)| task);
-        let open = way.writes.iter().chain(&way.absents).copied().chain(due_first).collect();
+        let open = way.writes.iter().chain(&way.absents).copied().chain(due_first).chain(lasting).collect();
         Start { absent: way.absent, open }
     };
     Ok(sweep.ways.iter().map(start).collect())
@@ -148,23 +144,30 @@ fn moments(tasks: &Tasks, from: &[Start]) -> Vec<Moment> {
     for (at, task) in tasks.all.iter().enumerate() {
         let what = at as u32;
         if let Sort::Zone { .. } = task.sort {
-            moments.push(Moment { time: task.open, kind: Kind::Begin, what });
+            moments.push(Moment::new(task.open, Kind::Begin, what));
             continue;
         }
         if !is_open(what) {
-            moments.push(Moment { time: task.open, kind: Kind::Open, what });
+            moments.push(Moment::new(task.open, Kind::Open, what));
         }
-        moments.push(Moment { time: task.close, kind: Kind::Due, what });
+        if !is_lasting(task) || is_open(what) {
+            moments.push(Moment::new(task.close, Kind::Due, what));
+        }
     }
     for (at, choice) in tasks.choices.iter().enumerate() {
         let among = &tasks.all[choice.first as usize..choice.end as usize];
         let from = among.iter().map(|task| task.open).min().unwrap_or(0);
         let to = among.iter().map(|task| task.close.max(task.until)).max().unwrap_or(0);
-        moments.push(Moment { time: from, kind: Kind::Choose, what: at as u32 });
-        moments.push(Moment { time: to, kind: Kind::Forget, what: at as u32 });
+        moments.push(Moment::new(from, Kind::Choose, at as u32));
+        moments.push(Moment::new(to, Kind::Forget, at as u32));
     }
     moments.sort_unstable();
     moments
+}
+
+/// Whether a task is a delete that is open for every way alike, and never due.
+fn is_lasting(task: &Task) -> bool {
+    task.sort == Sort::Delete && task.close == END && task.choice == NONE
 }
 
 /// Every way with every task that can be chosen.
@@ -176,54 +179,6 @@ fn branches(ways: &[Way], tasks: &Tasks, choice: u32) -> Vec<Way> {
         way
     };
     ways.iter().flat_map(|way| (among.first..among.end).map(move |task| choose(way, task))).collect()
-}
-
-/// Drops every way that another is at least as good as.
-fn prune(ways: &mut Vec<Way>) {
-    let mut kept: Vec<Way> = Vec::with_capacity(ways.len());
-    for way in ways.drain(..) {
-        if !kept.iter().any(|other| other.serves_for(&way)) {
-            kept.retain(|other| !way.serves_for(other));
-            kept.push(way);
-        }
-    }
-    *ways = kept;
-}
-
-impl Way {
-    /// Whether this can do all that the other can.
-    fn serves_for(&self, other: &Self) -> bool {
-        let better = self.absent && !other.absent && other.busy_until == 0;
-        (self.absent == other.absent || better)
-            && self.busy_until == other.busy_until
-            && self.chosen == other.chosen
-            && (better || is_part_of(&self.writes, &other.writes))
-            && is_part_of(&self.absents, &other.absents)
-            && no_more_urgent(&self.inserts, &other.inserts)
-            && no_less_lasting(&self.deletes, &other.deletes)
-    }
-
-    /// Whether a task concerns this way: it is no choice, or was chosen.
-    fn concerns(&self, at: u32, task: &Task) -> bool {
-        task.choice == NONE || self.chosen.contains(&(task.choice, at))
-    }
-}
-
-/// Whether every task of one list, in order, is in the other, which has the same order.
-fn is_part_of(part: &[u32], whole: &[u32]) -> bool {
-    let mut whole = whole.iter();
-    part.iter().all(|task| whole.any(|other| other == task))
-}
-
-/// Whether each of some inserts can be matched with one of the others that is due no later.
-fn no_more_urgent(inserts: &BTreeSet<(u32, u32)>, others: &BTreeSet<(u32, u32)>) -> bool {
-    inserts.len() <= others.len() && inserts.iter().zip(others).all(|(mine, theirs)| mine.0 >= theirs.0)
-}
-
-/// Whether each of the other deletes can be matched with one of these that is due no sooner.
-fn no_less_lasting(deletes: &BTreeSet<(u32, u32)>, others: &BTreeSet<(u32, u32)>) -> bool {
-    let pairs = deletes.iter().rev().zip(others.iter().rev());
-    deletes.len() >= others.len() && pairs.into_iter().all(|(mine, theirs)| mine.0 >= theirs.0)
 }
 
 impl<'t> Sweep<'t> {
@@ -241,12 +196,14 @@ impl<'t> Sweep<'t> {
                 absents: of_sort(Sort::Absent).collect(),
                 inserts: by_due(Sort::Insert),
                 deletes: by_due(Sort::Delete),
+                spent: 0,
                 chosen: Vec::new(),
                 last: NONE,
             }
         };
         Self {
             tasks,
+            lasting: Vec::new(),
             moments: moments(tasks, from),
             ways: from.iter().map(way).collect(),
             log: Vec::with_capacity(tasks.all.len()),
@@ -258,7 +215,7 @@ impl<'t> Sweep<'t> {
         let mut steps = 0;
         let mut ways = std::mem::take(&mut self.ways);
         for at in 0..self.moments.len() {
-            let Moment { time, kind, what } = self.moments[at];
+            let (time, kind, what) = self.moments[at].parts();
             if until.is_some_and(|until| until <= time) {
                 break;
             }
@@ -268,6 +225,10 @@ impl<'t> Sweep<'t> {
             }
             for way in &mut ways {
                 self.leave_zone(way, time);
+            }
+            if kind == Kind::Open && is_lasting(&self.tasks.all[what as usize]) {
+                self.lasting.push(what);
+                continue;
             }
             if kind == Kind::Choose {
                 ways = branches(&ways, self.tasks, what);
@@ -298,7 +259,7 @@ impl<'t> Sweep<'t> {
 
     /// What happens to a way at a moment; false if it dies.
     fn happen(&mut self, way: &mut Way, at: usize) -> bool {
-        let Moment { kind, what, .. } = self.moments[at];
+        let (_, kind, what) = self.moments[at].parts();
         match kind {
             Kind::Choose => true,
             Kind::Forget => {
@@ -410,7 +371,7 @@ impl<'t> Sweep<'t> {
     /// Does at once what will be due before this time; false if that is not possible.
     fn bring_forward(&mut self, way: &mut Way, moment: usize, until: u32) -> bool {
         let mut at = moment + 1;
-        while let Some(&Moment { time, kind, what }) = self.moments.get(at)
+        while let Some((time, kind, what)) = self.moments.get(at).map(|moment| moment.parts())
             && time < until
         {
             let task = self.tasks.all.get(what as usize).copied();
@@ -459,7 +420,14 @@ impl<'t> Sweep<'t> {
         if way.absent {
             return true;
         }
-        let Some((_, delete)) = way.deletes.pop_first() else { return false };
+        let delete = match way.deletes.pop_first() {
+            Some((_, delete)) => delete,
+            None => {
+                let Some(&delete) = self.lasting.get(way.spent as usize) else { return false };
+                way.spent += 1;
+                delete
+            }
+        };
         self.end_absence(way);
         self.place(way, delete);
         self.begin_absence(way);

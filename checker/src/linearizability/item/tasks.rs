@@ -22,7 +22,7 @@
 //!
 //! Of several endings, one that asks for less (returns later, was called earlier) is at least as good.
 
-use super::blocks::{Block, Link, links};
+use super::blocks::Block;
 use super::facts::Facts;
 use super::zones::{Zones, inside};
 use super::{Conflict, NONE, Reads};
@@ -318,11 +318,18 @@ pub(super) fn jobs_of(facts: &Facts<'_>, blocks: &[Block], task: &Task, reads: &
         Thing::Job(at) => order.push(at),
         Thing::Nothing => {}
         Thing::Block(at) => {
-            let mut chain: Vec<Link> = Vec::new();
-            links(facts, blocks[at as usize].first, &mut chain);
-            for link in chain {
-                order.push(link.writer);
-                order.extend(reads.of(link.value));
+            let mut value = blocks[at as usize].first;
+            let mut writer = facts.value(value).writer;
+            while writer != NONE {
+                order.push(writer);
+                if value == ABSENT {
+                    break;
+                }
+                order.extend(reads.of(value));
+                writer = facts.value(value).heir;
+                if writer != NONE {
+                    value = facts.job(writer).op.set.unwrap_or(ABSENT);
+                }
             }
         }
     }

@@ -15,6 +15,8 @@
 //! timeline from which forward zones have been cut out.
 
 use super::Conflict;
+use std::cell::Cell;
+
 use super::blocks::{Block, Link, links, stretch};
 use super::facts::Facts;
 
@@ -36,7 +38,7 @@ pub(super) fn order(facts: &Facts<'_>, blocks: &[Block]) -> Result<Zones, Confli
             return Err(clash(facts, &blocks[two[0].block as usize], &blocks[two[1].block as usize]));
         }
     }
-    let zones = Zones { spans };
+    let zones = Zones { spans, hint: Cell::new(0) };
     for block in blocks.iter().filter(|block| !block.is_forward()) {
         if let Some(zone) = zones.around(block.last_call, block.first_ret) {
             return Err(clash(facts, &blocks[zone.block as usize], block));
@@ -57,13 +59,26 @@ pub(super) struct Span {
 #[derive(Debug)]
 pub(super) struct Zones {
     pub(super) spans: Vec<Span>,
+    /// The last answer of [`Zones::begun`].
+    hint: Cell<usize>,
 }
 
 impl Zones {
+    /// How many zones begin before a moment.
+    fn begun(&self, moment: u32) -> usize {
+        // Whoever asks asks about neighbours: look there first.
+        let (from, to) = (self.hint.get().saturating_sub(16), (self.hint.get() + 16).min(self.spans.len()));
+        let near = from + self.spans[from..to].partition_point(|zone| zone.start < moment);
+        let is_right = (near > from || from == 0 || self.spans[from - 1].start < moment)
+            && (near < to || to == self.spans.len() || moment <= self.spans[to].start);
+        let begun = if is_right { near } else { self.spans.partition_point(|zone| zone.start < moment) };
+        self.hint.set(begun);
+        begun
+    }
+
     /// The zone that has this moment strictly inside.
     pub(super) fn at(&self, moment: u32) -> Option<&Span> {
-        let after = self.spans.partition_point(|zone| zone.start < moment);
-        self.spans[..after].last().filter(|zone| moment < zone.end)
+        self.spans[..self.begun(moment)].last().filter(|zone| moment < zone.end)
     }
 
     /// A window without what lies inside zones. Empty (the first moment after the last) if all of it does.
