@@ -17,6 +17,7 @@ mod arrivals;
 mod checks;
 mod clock;
 mod describe;
+mod fail_fast;
 mod interrupt;
 mod load;
 mod phases;

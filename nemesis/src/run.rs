@@ -147,7 +147,7 @@ impl Scene {
             (index, planned, Vec::new())
         };
         if !self.wait_until(planned.planned[0], &mut stop).await {
-            return skip(planned, "the run was stopped before its time had come".to_owned());
+            return skip(planned, "the run was stopped early, before its time had come".to_owned());
         }
         let mut fault = match build(index, &planned) {
             Ok(fault) => fault,

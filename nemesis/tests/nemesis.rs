@@ -259,7 +259,7 @@ async fn a_stop_heals_at_once_and_skips_the_rest() {
     assert!(fake.is_healed() && in_force.borrow().is_empty());
     assert_eq!(
         outcome(&report.plan.faults[3]),
-        (Some(Outcome::Skipped), Some("the run was stopped before its time had come"))
+        (Some(Outcome::Skipped), Some("the run was stopped early, before its time had come"))
     );
     assert_eq!(outcome(&report.plan.faults[0]), INSTALLED);
 }

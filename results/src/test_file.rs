@@ -59,6 +59,18 @@ pub struct Timings {
     pub phases: Vec<Phase>,
     /// One entry for each heal that left no fault in force.
     pub recoveries: Vec<Recovery>,
+    /// When and why the load ended before its time, where a violation did that (`--fail-fast`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stopped_early: Option<StoppedEarly>,
+}
+
+/// The end of a load before its time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoppedEarly {
+    /// When, ns since the run began.
+    pub at_ns: u64,
+    /// Why, without a full stop.
+    pub reason: String,
 }
 
 /// One phase of the run: `set-up`, `warm-up`, `main`, `recovery`, `teardown`.
@@ -81,7 +93,7 @@ pub struct Recovery {
     pub deadline_ns: u64,
     /// When every partition had acknowledged a write through every node; null if it never did.
     pub recovered_ns: Option<u64>,
-    /// When the next fault (or the user) ended the measurement, where that came first: then a missing
+    /// When the next fault (or the user, or `--fail-fast`) ended the measurement, where that came first: then a missing
     /// `recovered_ns` says nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cut_short_ns: Option<u64>,

@@ -118,6 +118,11 @@ pub(crate) struct TestOptions {
     #[arg(long, default_value_t = 500, value_name = "N")]
     pub(crate) min_ok: u64,
 
+    /// End the run as soon as a violation of linearizability is certain, rather than after --time. The verdict
+    /// is still that of the check of the whole history. For the workloads register and cas-register
+    #[arg(long)]
+    pub(crate) fail_fast: bool,
+
     /// Print the verdict as JSON on standard output, and nothing else there
     #[arg(long)]
     pub(crate) json: bool,

@@ -22,7 +22,7 @@ use growler_checker::verdict::{Anomaly, Budget, Check, CheckResult, Validity};
 use growler_results::verdict::Judgement;
 
 /// The check whose certificates can be verified.
-const VERIFIED: &str = "linearizable";
+pub(super) const VERIFIED: &str = "linearizable";
 
 /// So many wrong certificates are told one by one.
 const TOLD: usize = 3;

@@ -19,6 +19,7 @@ use tokio::sync::{Notify, watch};
 
 use super::arrivals::Arrivals;
 use super::clock::RunClock;
+use super::fail_fast::Tap;
 
 /// What the workers should be doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +56,7 @@ pub struct Load {
     arrivals: Option<Mutex<Arrivals>>,
     mode: watch::Receiver<Mode>,
     completed: Notify,
+    tap: Option<Arc<Tap>>,
     /// What has been completed so far.
     pub counters: Counters,
 }
@@ -81,8 +83,15 @@ impl Load {
             arrivals: arrivals.map(|(rate, seed)| Mutex::new(Arrivals::new(seed, rate, clock.elapsed()))),
             mode,
             completed: Notify::new(),
+            tap: None,
             counters: Counters::default(),
         }
+    }
+
+    /// The same load, whose events are also handed over here, in the order of the history.
+    #[must_use]
+    pub(crate) fn watched_by(self, tap: Option<Arc<Tap>>) -> Self {
+        Self { tap, ..self }
     }
 
     /// From now on only final reads come, as fast as the workers can send them.
@@ -158,6 +167,9 @@ impl Load {
                 event.intended = intended;
                 let recorded = self.recorder.record(event);
                 generator.update(&recorded);
+                if let Some(tap) = &self.tap {
+                    tap.send(recorded.clone());
+                }
                 Begun::Op(Box::new((op, recorded)))
             }
         }
@@ -184,6 +196,9 @@ impl Load {
         let mut generator = self.generator.lock();
         let recorded = self.recorder.record(event);
         generator.update(&recorded);
+        if let Some(tap) = &self.tap {
+            tap.send(recorded);
+        }
         drop(generator);
         self.completed.notify_waiters();
         kind

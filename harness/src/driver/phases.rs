@@ -11,7 +11,7 @@ use growler_nemesis::cluster::NemesisEvent;
 use growler_nemesis::{Capabilities, Nemesis, NemesisReport, Plan, PlanError, PlanRequest};
 use growler_results::history::Recorder;
 use growler_results::run::RunFolder;
-use growler_results::test_file::{Phase, Recovery, TestFile};
+use growler_results::test_file::{Phase, Recovery, StoppedEarly, TestFile};
 use growler_results::verdict::Crash;
 use growler_workloads::dynamodb::{Client, ClientFactory};
 use growler_workloads::probe::Canary;
@@ -20,6 +20,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::clock::{RunClock, nanoseconds};
+use super::fail_fast::{Alarm, Bell, Watched, Watcher};
 use super::interrupt::Interrupt;
 use super::load::{Load, Mode};
 use super::prepare::Prepared;
@@ -47,6 +48,8 @@ pub(crate) struct Notes {
     pub(crate) internal: Vec<String>,
     /// The phase in which the user interrupted.
     pub(crate) interrupted: Option<String>,
+    /// The violation that became certain while the run was watched (`--fail-fast`).
+    pub(crate) alarm: Option<Alarm>,
     /// What the nemesis did.
     pub(crate) plan: Option<Plan>,
     /// Nodes that died unasked, or did not start again from their own data.
@@ -165,7 +168,13 @@ impl Run {
         probes: Probes,
     ) {
         let (mode, watched) = watch::channel(Mode::Go);
-        let load = Arc::new(self.new_load(system, workload, watched));
+        let watcher = match self.prepared.options.fail_fast.then(Watcher::start).transpose() {
+            Ok(watcher) => watcher,
+            Err(e) => return self.notes.environment.push(format!("cannot start a thread: {e}")),
+        };
+        let bell = watcher.as_ref().map_or_else(Bell::silent, Watcher::bell);
+        let tap = watcher.as_ref().map(Watcher::tap);
+        let load = Arc::new(self.new_load(system, workload, watched).watched_by(tap));
         let mut workers = JoinSet::new();
         let nodes = system.nodes().len();
         for client in 0..self.prepared.options.concurrency {
@@ -189,17 +198,17 @@ impl Run {
         let (due, phase_end) = watch::channel(warm_up_end);
         let display = self.progress.follow(Arc::clone(&load), self.clock, phase_end, faults.clone());
         let measuring = probes.clone();
-        let interrupted = self.interrupt.clone();
-        let monitor = tokio::spawn(async move { measuring.monitor(faults, interrupted).await });
+        let ends = (self.interrupt.clone(), bell.clone());
+        let monitor = tokio::spawn(async move { measuring.monitor(faults, ends.0, ends.1).await });
 
         let began = self.begin("warm-up", "");
-        let mut going = self.until(warm_up_end, clients).await;
+        let mut going = self.until(warm_up_end, clients, &bell).await;
         self.end_phase("warm-up", began);
         let began = self.begin("main", "");
         let _ = due.send(main_end);
         let nemesis = tokio::spawn(nemesis.run(stopped));
         if going {
-            going = self.until(main_end, clients).await;
+            going = self.until(main_end, clients, &bell).await;
         }
         let _ = mode.send(if going { Mode::Hold } else { Mode::Stop });
         let _ = stop.send(true);
@@ -211,22 +220,26 @@ impl Run {
         let recoveries = monitor.await.unwrap_or_default();
         self.test.timings.recoveries = recoveries;
         self.end_phase("recovery", began);
-        if going && !self.interrupt.requested() && self.still_there(system, &probes).await {
+        going &= !self.interrupt.requested() && !self.heed(&bell);
+        if going && self.still_there(system, &probes).await {
             let began = self.begin("final reads", "");
             load.begin_final_reads();
             let limit = self.clock.elapsed() + self.prepared.options.recovery + FINAL_READS;
             let _ = due.send(limit);
             let _ = mode.send(Mode::Go);
-            self.final_reads(&mut workers, limit).await;
+            self.final_reads(&mut workers, limit, &bell).await;
             self.end_phase("final reads", began);
         }
         let _ = mode.send(Mode::Stop);
         self.join(&mut workers).await;
         display.abort();
+        if let Some(watcher) = watcher {
+            self.note_watched(watcher.finish().await);
+        }
     }
 
     /// Lets the load run until then. False if the run must end early.
-    async fn until(&mut self, end: Duration, clients: &ClientFactory) -> bool {
+    async fn until(&mut self, end: Duration, clients: &ClientFactory, bell: &Bell) -> bool {
         loop {
             let left = end.saturating_sub(self.clock.elapsed());
             if left.is_zero() {
@@ -234,6 +247,7 @@ impl Run {
             }
             tokio::select! {
                 () = self.interrupt.wait() => return false,
+                () = bell.rung() => return !self.heed(bell),
                 () = tokio::time::sleep(left.min(LOOK_EVERY)) => (),
             }
             if let Some(failure) = self.recorder.failure() {
@@ -245,6 +259,24 @@ impl Run {
                 return true;
             }
         }
+    }
+
+    /// Whether the alarm has been raised. The run ends early then, which is told once.
+    fn heed(&mut self, bell: &Bell) -> bool {
+        let Some(alarm) = bell.alarm() else { return false };
+        if self.notes.alarm.is_none() {
+            let reason = alarm.describe();
+            self.progress.say(&format!("{reason}: the run is stopped early, and the whole history checked"));
+            self.test.timings.stopped_early = Some(StoppedEarly { at_ns: self.clock.now_ns(), reason });
+            self.notes.alarm = Some(alarm);
+        }
+        true
+    }
+
+    fn note_watched(&mut self, watched: Watched) {
+        self.notes.alarm = self.notes.alarm.take().or(watched.alarm);
+        self.notes.warnings.extend(watched.warning);
+        self.notes.internal.extend(watched.defect);
     }
 
     fn new_load(&self, system: &System, workload: &Arc<dyn Workload>, mode: watch::Receiver<Mode>) -> Load {
@@ -313,11 +345,12 @@ impl Run {
         false
     }
 
-    async fn final_reads(&mut self, workers: &mut JoinSet<()>, limit: Duration) {
+    async fn final_reads(&mut self, workers: &mut JoinSet<()>, limit: Duration, bell: &Bell) {
         let left = limit.saturating_sub(self.clock.elapsed());
         tokio::select! {
             () = drain(workers) => (),
             () = self.interrupt.wait() => (),
+            () = bell.rung() => { self.heed(bell); }
             () = tokio::time::sleep(left) => {
                 self.notes.warnings.push(format!("final reads were not over within {left:?}"));
             }

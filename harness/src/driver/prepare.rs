@@ -83,6 +83,7 @@ pub(crate) fn prepare(options: &TestOptions) -> Result<Prepared, CommandError> {
         settings,
         warm_up,
     };
+    super::fail_fast::check_options(&prepared).usage()?;
     // A plan that cannot be made for this length is the user's mistake: say so before anything starts.
     super::phases::plan(&prepared, &node_names(options), 0).usage()?;
     Ok(prepared)

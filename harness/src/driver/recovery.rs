@@ -2,8 +2,8 @@
 //!
 //! Whenever the last fault in force is healed, one probe a (node, partition) writes a canary item until it
 //! is acknowledged. Another fault cuts the measurement short, unless it is already over. The measurement
-//! after the last heal of the run is never cut short: when the deadline passes before every probe has been
-//! answered, the system has *not recovered*.
+//! after the last heal of the run is cut short only where the run itself is (Ctrl-C, `--fail-fast`): when the
+//! deadline passes before every probe has been answered, the system has *not recovered*.
 //!
 //! The canary items live in a table of their own and are no part of the history.
 
@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::clock::{RunClock, nanoseconds};
+use super::fail_fast::Bell;
 use super::interrupt::Interrupt;
 
 /// Pause between two writes of a probe that was not acknowledged.
@@ -42,6 +43,7 @@ impl Probes {
         self,
         mut faults: watch::Receiver<Vec<ActiveFault>>,
         interrupt: Interrupt,
+        bell: Bell,
     ) -> Vec<Recovery> {
         let mut recoveries = Vec::new();
         loop {
@@ -56,13 +58,14 @@ impl Probes {
             let cut_short = async {
                 let another = async {
                     if next.wait_for(|f| !f.is_empty()).await.is_err() {
-                        // The nemesis is gone: nothing but the user cuts this one short.
+                        // The nemesis is gone: nothing but the user or an alarm cuts this one short.
                         std::future::pending::<()>().await;
                     }
                 };
                 tokio::select! {
                     biased;
                     () = interrupt.wait() => (),
+                    () = bell.rung() => (),
                     () = another => (),
                 }
             };

@@ -8,6 +8,7 @@ use growler_results::plan::PlanFile;
 use growler_results::verdict::{Coverage, Expectations, Judgement, OpCounts, RecoveryMiss, Results, Verdict};
 
 use super::checks::{Checked, run_checks, undecided};
+use super::fail_fast;
 use super::phases::Run;
 use crate::error::CommandError;
 
@@ -42,6 +43,9 @@ pub(crate) async fn finish(mut run: Run) -> Result<Finished, CommandError> {
     let checked = check(&run, &events).await;
     run.notes.warnings.extend(checked.warnings.iter().cloned());
     judgement.internal = std::mem::take(&mut run.notes.internal);
+    if let Some(alarm) = &run.notes.alarm {
+        judgement.internal.extend(fail_fast::contradiction(alarm, &checked.checks, events.len()));
+    }
     checked.hand_over(&mut judgement);
     judgement.coverage = Some(coverage(&run, &events));
     judgement.not_recovered = misses(&run);

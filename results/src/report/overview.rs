@@ -218,6 +218,10 @@ fn facts(contents: &Contents) -> Vec<Fact> {
         facts.push(Fact { name: "Seed", value: test.seed.to_string() });
     }
     facts.push(Fact { name: "Length", value: duration(contents.end_ns()) });
+    if let Some(stopped) = contents.test.as_ref().and_then(|test| test.timings.stopped_early.as_ref()) {
+        let value = format!("after {}: {}", duration(stopped.at_ns), stopped.reason);
+        facts.push(Fact { name: "Stopped early", value });
+    }
     facts.retain(|fact| !fact.value.is_empty());
     facts
 }

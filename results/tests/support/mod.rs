@@ -256,6 +256,7 @@ fn test(operations: u64) -> TestFile {
                 phase("recovery", 26_000, 30_000),
             ],
             recoveries: HEALS.iter().map(recovery).collect(),
+            stopped_early: None,
         },
     }
 }
