@@ -12,6 +12,13 @@ pub enum CounterOp {
         /// The sum just before, where the server said.
         observed: Option<i128>,
     },
+    /// It added `delta` up to so many times; nobody knows how often.
+    AddSome {
+        /// What it added each time.
+        delta: i128,
+        /// How often at most.
+        times: u32,
+    },
     /// It returned this sum.
     Read(i128),
 }
@@ -30,13 +37,13 @@ impl Model for Counter {
     }
 
     fn step(&self, state: &i128, op: &CounterOp) -> impl Iterator<Item = i128> {
-        match *op {
-            CounterOp::Add { delta, observed } => {
-                observed.is_none_or(|sum| sum == *state).then(|| state + delta)
-            }
-            CounterOp::Read(sum) => (sum == *state).then_some(sum),
-        }
-        .into_iter()
+        let state = *state;
+        let (possible, delta, times) = match *op {
+            CounterOp::Add { delta, observed } => (observed.is_none_or(|sum| sum == state), delta, 1..=1),
+            CounterOp::AddSome { delta, times } => (true, delta, 0..=times),
+            CounterOp::Read(sum) => (sum == state, 0, 0..=0),
+        };
+        times.filter(move |_| possible).map(move |times| state + delta * i128::from(times))
     }
 
     fn is_read(&self, op: &CounterOp) -> bool {
