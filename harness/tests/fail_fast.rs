@@ -34,7 +34,7 @@ fn a_planted_bug_ends_the_run_early_and_the_whole_check_proves_it() {
     assert!(told.contains(reason), "{reason}");
     let phases = test["timings"]["phases"].as_array().unwrap();
     let names: Vec<_> = phases.iter().map(|phase| phase["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["set-up", "warm-up", "main", "recovery", "tear-down"], "there are no final reads");
+    assert_eq!(names, ["set-up", "warm-up", "main", "recovery", "final reads", "tear-down"]);
     let [began, ended] = [1, 2].map(|at| &phases[at]).map(|phase| phase["end_ns"].as_u64().unwrap());
     assert!(ended < began + 55_000_000_000 && stopped["at_ns"].as_u64().unwrap() <= ended, "{phases:?}");
 

@@ -6,10 +6,11 @@
 //! own: a worker never waits for it. What it has not looked at yet is bounded: should [`BACKLOG`] events ever
 //! wait, then the rest of the run is not watched, and the end of the run says so.
 //!
-//! An alarm ends the load like Ctrl-C would: operations in hand get their answer or their deadline, faults
-//! are healed, those that were not reached are skipped. Recovery is not waited for and there are no final
-//! reads: nothing that they could say would take the violation back. Then the whole history is checked as
-//! ever, and that check alone decides the verdict. If it should find nothing where the alarm was, growler has
+//! An alarm ends the load as the end of `--time` would: operations in hand get their answer or their deadline,
+//! faults are healed, those that were not reached are skipped. Recovery is not waited for, and no judgement
+//! made of it. Final reads come, if the system serves them soon: they cannot take the violation back, but
+//! they tell a stale read from a lost write. Then the whole history is checked as ever, and that check alone
+//! decides the verdict. If it should find nothing where the alarm was, growler has
 //! contradicted itself: [`contradiction`] says so, and it is a defect.
 //!
 //! It must never make a finding: silence proves nothing, and an alarm is only a reason to look now.

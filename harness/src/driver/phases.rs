@@ -220,14 +220,16 @@ impl Run {
         let recoveries = monitor.await.unwrap_or_default();
         self.test.timings.recoveries = recoveries;
         self.end_phase("recovery", began);
-        going &= !self.interrupt.requested() && !self.heed(&bell);
-        if going && self.still_there(system, &probes).await {
+        going &= !self.interrupt.requested();
+        let alarmed = self.heed(&bell);
+        if going && (alarmed || self.still_there(system, &probes).await) {
             let began = self.begin("final reads", "");
             load.begin_final_reads();
-            let limit = self.clock.elapsed() + self.prepared.options.recovery + FINAL_READS;
+            let beyond = if alarmed { Duration::ZERO } else { FINAL_READS };
+            let limit = self.clock.elapsed() + self.prepared.options.recovery + beyond;
             let _ = due.send(limit);
             let _ = mode.send(Mode::Go);
-            self.final_reads(&mut workers, limit, &bell).await;
+            self.final_reads(&mut workers, limit).await;
             self.end_phase("final reads", began);
         }
         let _ = mode.send(Mode::Stop);
@@ -247,7 +249,7 @@ impl Run {
             }
             tokio::select! {
                 () = self.interrupt.wait() => return false,
-                () = bell.rung() => return !self.heed(bell),
+                () = bell.rung() => return self.heed(bell),
                 () = tokio::time::sleep(left.min(LOOK_EVERY)) => (),
             }
             if let Some(failure) = self.recorder.failure() {
@@ -345,12 +347,11 @@ impl Run {
         false
     }
 
-    async fn final_reads(&mut self, workers: &mut JoinSet<()>, limit: Duration, bell: &Bell) {
+    async fn final_reads(&mut self, workers: &mut JoinSet<()>, limit: Duration) {
         let left = limit.saturating_sub(self.clock.elapsed());
         tokio::select! {
             () = drain(workers) => (),
             () = self.interrupt.wait() => (),
-            () = bell.rung() => { self.heed(bell); }
             () = tokio::time::sleep(left) => {
                 self.notes.warnings.push(format!("final reads were not over within {left:?}"));
             }
