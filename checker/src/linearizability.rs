@@ -19,6 +19,7 @@
 mod buckets;
 mod certificate;
 mod classify;
+mod cycle;
 mod explain;
 pub mod general;
 pub mod item;

@@ -61,6 +61,23 @@ pub struct Anomaly {
     pub context: Vec<u64>,
     /// One plain sentence in terms of clients, times and values.
     pub explanation: String,
+    /// Where the certificate closes a circle of before and after: the circle.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cycle: Vec<Precedence>,
+}
+
+/// One value was in force before another, since an operation that wrote or saw the first had ended before one
+/// that wrote or saw the second began. Values that conditional writes chain together count as one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Precedence {
+    /// The value that came before.
+    pub before: Value,
+    /// The value that came after.
+    pub after: Value,
+    /// The `index` of the operation that had ended.
+    pub ended: u64,
+    /// The `index` of the operation that began after that.
+    pub began: u64,
 }
 
 /// The answer of one check.

@@ -46,6 +46,17 @@ fn stale_read_an_old_value_while_the_newer_one_is_still_seen() {
 }
 
 #[test]
+fn a_circle_of_before_and_after_is_told_where_there_is_one() {
+    let stale = anomaly(new().write(0, 1).write(0, 2).read(1, 1).read(2, 2));
+    let circle: Vec<_> =
+        stale.cycle.iter().map(|two| (two.before.clone(), two.after.clone(), two.ended, two.began)).collect();
+    assert_eq!(circle, [(json!(1), json!(2), 0, 2), (json!(2), json!(1), 2, 4)]);
+    let chained = anomaly(new().write(0, 1).cas(0, 1, 2).write(0, 9).read(1, 2));
+    assert_eq!(chained.cycle.len(), 2, "1 and 2 are one block: {:?}", chained.cycle);
+    assert_eq!(anomaly(new().write(0, 1).read(1, 7)).cycle, [], "nobody wrote 7: no matter of order");
+}
+
+#[test]
 fn stale_read_of_absence() {
     let found = anomaly(new().write(0, 1).read(1, ()).read(1, 1));
     assert_eq!(found.kind, "stale-read");

@@ -265,6 +265,7 @@ mod tests {
             ops: ops.to_vec(),
             context: vec![3, 77],
             explanation: String::new(),
+            cycle: Vec::new(),
         };
         let operations = crate::operations::pair(&events);
         let story = tell(&anomaly(&[3]), &operations, Some(&plan), 100).unwrap();

@@ -254,7 +254,8 @@ impl Audit<'_> {
 
     fn note(&mut self, kind: &'static str, ops: Vec<u64>, explanation: String) {
         let context: Vec<u64> = self.last_right.into_iter().filter(|index| !ops.contains(index)).collect();
-        let first = Anomaly { kind: kind.to_owned(), key: None, ops, context, explanation };
+        let first =
+            Anomaly { kind: kind.to_owned(), key: None, ops, context, explanation, cycle: Vec::new() };
         self.found.entry(kind).or_insert((0, first)).0 += 1;
     }
 }

@@ -29,6 +29,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::buckets::Buckets;
 use super::certificate::Certificate;
+use super::cycle;
 use super::explain::Narrator;
 use super::general::END;
 use super::object::{Action, Entry, Object};
@@ -115,7 +116,8 @@ pub(super) fn anomaly(history: &Weakening<'_, '_>, certificate: &Certificate) ->
     if !certificate.irreducible {
         explanation.push_str(" The budget ended before each of these operations was shown to be necessary.");
     }
-    Anomaly { kind: shape.name().to_owned(), key: object.key.cloned(), ops, context, explanation }
+    let cycle = cycle::find(object, &history.writers, &certificate.entries);
+    Anomaly { kind: shape.name().to_owned(), key: object.key.cloned(), ops, context, explanation, cycle }
 }
 
 /// How far down a chain of conditional writes a name is looked for.

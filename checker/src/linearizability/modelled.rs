@@ -433,6 +433,7 @@ impl<O> Object<'_, O> {
             ops: members().map(|operation| operation.index).collect(),
             context: Vec::new(),
             explanation,
+            cycle: Vec::new(),
         }
     }
 

@@ -61,6 +61,7 @@ pub(crate) fn fault_of_verifier(ops: &[Op], events: &[Event], strong: u32) -> Op
         ops: members,
         context: Vec::new(),
         explanation: String::new(),
+        cycle: Vec::new(),
     };
     match (certificate::verify(events, "cas-register", &claim), &expected) {
         (Ok(()), None) => None,

@@ -1,6 +1,6 @@
 //! The first screen: the verdict, what it is about, the counterexample, how to run it again.
 
-use growler_checker::verdict::{Anomaly, Validity};
+use growler_checker::verdict::{Anomaly, Precedence, Validity};
 use serde::Serialize;
 
 use super::picture::{Picture, draw};
@@ -66,6 +66,8 @@ struct Counterexample {
     key: String,
     check: String,
     explanation: String,
+    /// The circle of before and after that the proof closes, in sentences.
+    circle: Vec<String>,
     steps: Vec<StepRow>,
     untold: usize,
     picture: Option<Picture>,
@@ -96,6 +98,12 @@ fn anomalies(contents: &Contents) -> impl Iterator<Item = (&str, &Anomaly)> {
     checks.flat_map(|(name, check)| check.anomalies.iter().map(move |anomaly| (name.as_str(), anomaly)))
 }
 
+/// One step of a circle, as a sentence.
+fn precedence(two: &Precedence) -> String {
+    let Precedence { before, after, ended, began } = two;
+    format!("{before} was in force before {after}: operation {ended} had ended before {began} began")
+}
+
 /// Tells the anomalies.
 pub(super) fn counterexamples(
     contents: &Contents,
@@ -120,6 +128,7 @@ pub(super) fn counterexamples(
             key: anomaly.key.as_ref().map(ToString::to_string).unwrap_or_default(),
             check: check.to_owned(),
             explanation: anomaly.explanation.clone(),
+            circle: anomaly.cycle.iter().map(precedence).collect(),
             steps: steps.collect(),
             untold: story.as_ref().map_or(0, |story| story.untold),
             faults: faults.map(|fault| fault_sentence(fault, run_ns)).collect(),

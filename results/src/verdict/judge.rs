@@ -110,7 +110,14 @@ impl Judgement {
 }
 
 fn anomaly(kind: &str, explanation: String) -> Anomaly {
-    Anomaly { kind: kind.to_owned(), key: None, ops: Vec::new(), context: Vec::new(), explanation }
+    Anomaly {
+        kind: kind.to_owned(),
+        key: None,
+        ops: Vec::new(),
+        context: Vec::new(),
+        explanation,
+        cycle: Vec::new(),
+    }
 }
 
 fn accident_check(anomalies: Vec<Anomaly>) -> CheckResult {

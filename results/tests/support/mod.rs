@@ -170,6 +170,7 @@ fn broken(events: &mut Vec<Event>) -> CheckResult {
         kind: "stale-read".to_owned(),
         key: Some("k7-17".into()),
         ops: vec![added[3], added[4], added[5]],
+        cycle: Vec::new(),
         context: vec![added[0], added[1], added[2]],
         explanation:
             "client 3 read 9 from k7-17 at 5.716 s, but 17 had been written over it by 5.597 s, and \

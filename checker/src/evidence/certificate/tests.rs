@@ -15,6 +15,7 @@ fn anomaly(ops: &[u64]) -> Anomaly {
         ops: ops.to_vec(),
         context: Vec::new(),
         explanation: String::new(),
+        cycle: Vec::new(),
     }
 }
 
