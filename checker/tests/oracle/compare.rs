@@ -10,7 +10,7 @@ use growler_checker::history::{Event, pair};
 use growler_checker::linearizability::{Engine, Linearizable, Linearization};
 use growler_checker::verdict::{Budget, Check, Validity};
 
-use super::history::{Op, events};
+use super::history::{Call, Op, events};
 use super::{orders, weakened};
 
 /// What is compared beyond verdicts.
@@ -211,8 +211,8 @@ fn weakenings(number: u64, ops: &[Op], how: Thoroughness) -> impl Iterator<Item 
     let some = match number % 4 {
         0 | 1 => spread(0x9E37_79B9_7F4A_7C15),
         2 => spread(0x9E37_79B9_7F4A_7C15) | spread(0xC2B2_AE3D_27D4_EB4F),
-        // Only what was seen.
-        _ => (0..ops.len()).filter(|&at| !ops[at].writes()).map(|at| 1 << at).sum(),
+        // Only what was read.
+        _ => (0..ops.len()).filter(|&at| ops[at].call == Call::Read).map(|at| 1 << at).sum(),
     };
     let some = some & whole;
     let others = if how.every_weakening { 0..whole } else { some..some + u32::from(some < whole) };

@@ -54,11 +54,6 @@ impl Op {
         Self { index: called as u64, called, call, ended }
     }
 
-    /// Whether it may have changed anything.
-    pub(crate) fn writes(&self) -> bool {
-        self.call != Call::Read && !matches!(self.answer(), Answer::Refused(_) | Answer::Failed)
-    }
-
     pub(crate) fn answer(&self) -> Answer {
         self.ended.map_or(Answer::Info, |(_, answer)| answer)
     }

@@ -15,6 +15,8 @@ pub(crate) enum Lies {
     One,
     /// This share of them.
     Share(f64),
+    /// This share of the refusals: they say that the condition held.
+    Refusals(f64),
 }
 
 /// A sort of history.
@@ -104,6 +106,18 @@ const PROFILES: &[Profile] = &[
         lost: 0.6,
         effective: 0.7,
         aimed: 0.4,
+        ..PLAIN
+    },
+    // Two conditions that held on one value: weakened, either may have been the one.
+    Profile {
+        name: "deletes of one value",
+        kinds: [4, 2, 0, 0, 1, 6],
+        images: 0.0,
+        opaque: 0.0,
+        lost: 0.1,
+        lies: Lies::Refusals(0.5),
+        open: 8,
+        haste: 0.6,
         ..PLAIN
     },
     Profile { name: "chains", kinds: [2, 1, 0, 7, 1, 1], opaque: 0.0, aimed: 0.9, open: 3, ..PLAIN },

@@ -202,7 +202,7 @@ impl<R: Rng> Generator<'_, R> {
     fn lies(&mut self) -> bool {
         self.until_lie = self.until_lie.wrapping_sub(1);
         match self.profile.lies {
-            Lies::None => false,
+            Lies::None | Lies::Refusals(_) => false,
             Lies::One => self.until_lie == 0,
             Lies::Share(share) => self.rng.random_bool(share),
         }
@@ -221,6 +221,11 @@ impl<R: Rng> Generator<'_, R> {
                     holds = matches!(call, Call::Cas(old, _) if old == seen);
                 }
             }
+        }
+        if let (Call::Cas(old, _), Lies::Refusals(share), false) = (call, self.profile.lies, holds)
+            && self.rng.random_bool(share)
+        {
+            (seen, holds) = (old, true);
         }
         let says = self.rng.random_bool(self.profile.images);
         match call {
