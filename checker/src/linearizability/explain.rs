@@ -85,7 +85,7 @@ impl Narrator<'_, '_> {
             ),
             Shape::Other => {
                 let all: Vec<String> = members.iter().map(|&at| told(at)).collect();
-                format!("No order explains all of this: {}.", all.join("; "))
+                format!("No order explains all of this: {}.", listed(&all))
             }
         };
         capitalised(&sentence)
@@ -98,7 +98,7 @@ impl Narrator<'_, '_> {
         if others.is_empty() {
             return format!("{told}, although nothing else can have been in force at that time.");
         }
-        format!("{told}, although the rest leaves no moment for that: {}.", others.join("; "))
+        format!("{told}, although the rest leaves no moment for that: {}.", listed(&others))
     }
 
     /// Why nobody can have seen what was seen.
@@ -203,6 +203,17 @@ fn seconds(nanoseconds: u64) -> String {
 }
 
 /// The sentence with a great first letter.
+/// So many operations are told one by one; of more, only the first.
+const TOLD: usize = 8;
+
+/// A list that a person may still want to read. All operations are in the certificate.
+pub(super) fn listed(told: &[String]) -> String {
+    match told.len() {
+        0..=TOLD => told.join("; "),
+        all => format!("{}; and {} more", told[..TOLD].join("; "), all - TOLD),
+    }
+}
+
 pub(super) fn capitalised(sentence: &str) -> String {
     let mut letters = sentence.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())

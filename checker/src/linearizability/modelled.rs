@@ -98,7 +98,7 @@ use std::collections::BTreeMap;
 pub use names::Names;
 use serde_json::Value;
 
-use super::explain::{capitalised, when, who};
+use super::explain::{capitalised, listed, when, who};
 use super::general::{self, Answer, END, Exhausted, Job, Limits, Outcome, Unguided};
 use super::{HistoryError, in_parallel};
 use crate::anomaly::NONLINEARIZABLE;
@@ -418,7 +418,7 @@ impl<O> Object<'_, O> {
         let told =
             |entry: &Entry<O>| told(&self.ops[entry.op], matches!(entry.said.weak, Weak::Nothing), timed);
         let told: Vec<String> = entries().map(told).collect();
-        let all = told.join("; ");
+        let all = listed(&told);
         let mut explanation = match told.len() {
             1 => format!("{}, which no order of the operations explains.", capitalised(&all)),
             _ => format!("No order explains all of this: {all}."),
