@@ -77,25 +77,15 @@ fn knossos_histories_get_the_verdicts_of_their_folders() {
     assert_eq!(wrong(&cases, &["--model", "cas-register"]), [""; 0]);
 }
 
-/// The one of which a certificate is not found in reasonable time without optimisation.
-const SLOW: &str = "c10-bad.txt";
-
 #[test]
 fn porcupines_key_value_histories_and_a_lock_get_their_verdicts() {
     let Some(corpora) = corpora() else { return };
-    let named = files(&corpora.join("porcupine-kv")).into_iter().filter(|file| !file.ends_with(SLOW));
+    let named = files(&corpora.join("porcupine-kv")).into_iter();
     let mut cases: Vec<_> =
         named.map(|file| (file.clone(), i32::from(file.to_string_lossy().ends_with("-bad.txt")))).collect();
-    assert!(cases.len() >= 3);
+    assert!(cases.len() >= 4);
     cases.push((corpora.join("elle/mutex-etcd.edn"), 1));
     assert_eq!(wrong(&cases, &[]), [""; 0]);
-}
-
-#[test]
-#[ignore = "its certificate takes minutes in an unoptimised build: cargo test --release -- --ignored"]
-fn the_slow_one_of_porcupines_key_value_histories_gets_its_verdict() {
-    let Some(corpora) = corpora() else { return };
-    assert_eq!(check(&corpora.join("porcupine-kv").join(SLOW), &[]), 1);
 }
 
 /// Client 1 reads what client 0 has overwritten.
