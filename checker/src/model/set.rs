@@ -38,6 +38,20 @@ impl Elements {
         }
     }
 
+    /// The bytes behind it.
+    #[must_use]
+    pub fn bytes_owned(&self) -> usize {
+        self.0.capacity() * size_of::<u64>()
+    }
+
+    /// Whether this set, without what is in `others`, is the other set.
+    #[must_use]
+    pub fn is_without(&self, others: &Self, set: &Self) -> bool {
+        let word = |elements: &Self, at: usize| elements.0.get(at).copied().unwrap_or(0);
+        let most = self.0.len().max(set.0.len());
+        (0..most).all(|at| word(self, at) & !word(others, at) == word(set, at))
+    }
+
     /// The elements.
     pub fn iter(&self) -> impl Iterator<Item = Symbol> {
         let words = self.0.iter().zip((0..).step_by(64));
@@ -52,6 +66,9 @@ impl Elements {
 pub enum SetOp {
     /// It put this element in, whether it was there or not.
     Add(Symbol),
+    /// It put one more element in that is like this one in all that anybody saw. Only where a check has
+    /// found such: the model by itself takes it for the element.
+    AddLike(Symbol),
     /// It took this element out, whether it was there or not.
     Remove(Symbol),
     /// It returned these elements.
@@ -74,7 +91,7 @@ impl Model for Set {
 
     fn step(&self, state: &Elements, op: &SetOp) -> impl Iterator<Item = Elements> {
         let next = match op {
-            SetOp::Add(element) => {
+            SetOp::Add(element) | SetOp::AddLike(element) => {
                 let mut next = state.clone();
                 next.insert(*element);
                 Some(next)
@@ -95,6 +112,6 @@ impl Model for Set {
     }
 
     fn bytes(&self, state: &Elements) -> usize {
-        size_of::<Elements>() + state.0.capacity() * size_of::<u64>()
+        size_of::<Elements>() + state.bytes_owned()
     }
 }

@@ -18,15 +18,24 @@
 //!   the reads that show it;
 //! - a read takes effect no earlier than the first moment at which each element that it shows can be in.
 //!
+//! Elements that are added once, never removed, and shown by the same reads are *alike*: nobody can tell in
+//! which order they came, so only their number counts. Their adds become one operation many times over, and a
+//! set is what it holds of each kind, and the rest (`groups`).
+//!
 //! The answer is the same, since nothing is excluded but what no run can have; but a lost element, or one
 //! that comes too early, is an empty interval now, and hundreds of adds that were never answered are no
 //! longer hundreds of choices.
 
+mod groups;
+
+use groups::Grouped;
 use serde_json::Value;
 
 use super::super::general::Job;
 use super::{Names, Said, Vocabulary, VocabularyError};
 use crate::history::{Operation, Outcome};
+use crate::model::Model;
+use crate::model::register::Symbol;
 use crate::model::set::{Elements, Set, SetOp};
 
 impl Vocabulary for Set {
@@ -65,6 +74,10 @@ impl Vocabulary for Set {
         })
     }
 
+    fn narrowed<'a>(&'a self, jobs: &[Job<SetOp>]) -> impl Model<Op = SetOp> + 'a {
+        Grouped::new(jobs)
+    }
+
     fn tighten(&self, jobs: &mut [Job<SetOp>]) {
         let mut known = Known::of(jobs);
         for job in jobs.iter_mut() {
@@ -92,9 +105,14 @@ impl Vocabulary for Set {
                     job.call = earliest.fold(job.call, u32::max);
                 }
                 SetOp::Never => job.call = u32::MAX,
-                SetOp::Add(_) | SetOp::Remove(_) => {}
+                SetOp::Add(_) | SetOp::AddLike(_) | SetOp::Remove(_) => {}
             }
         }
+        let once = |element: Symbol| {
+            let known = &known.elements[element as usize];
+            known.adds == 1 && !known.removed
+        };
+        groups::form(jobs, once);
     }
 }
 
@@ -125,7 +143,7 @@ impl Known {
         };
         for job in jobs {
             match &job.op {
-                SetOp::Add(element) => {
+                SetOp::Add(element) | SetOp::AddLike(element) => {
                     grow(&mut elements, *element as usize);
                     elements[*element as usize].adds += 1;
                 }
