@@ -9,11 +9,23 @@
 //! left out (`tighten`): in a run that has it, only an optional dequeue can have taken the element, and both
 //! can be taken out.
 //!
-//! Let two elements be put in once each, and taken out once each, one certainly before the other. Then they
-//! went in in that order too: a queue that holds them the other way round leads nowhere (`narrowed`). That
-//! decides most of the orders in which enqueues can have happened, long before the dequeues do.
+//! # Without an order
+//!
+//! Where no element is put in twice, the order in which concurrent enqueues happened need not be guessed
+//! (`narrowed`). The queue is searched as a bag, from which an element may be taken if no other one that is
+//! there was certainly put in before it: its enqueue returned before that of the taken one was called.
+//!
+//! *That is exact.* Every run of the queue is one of the bag. Conversely, let elements leave the bag in the
+//! order d1, d2, …. Let each enqueue take effect at the last call among those of d1, …, itself (and after the
+//! last moment before its own dequeue at which the queue was found empty), and those of elements that stay
+//! after all of them, likewise. Then elements enter in the order in which they leave, and each before it
+//! leaves. No enqueue comes too late: if that of x returned before that of some d was called, and d leaves
+//! first, x was in the bag at that time, and d could not be taken. Nor can x have returned before the queue
+//! was found empty and leave later: it would have been in the bag.
+//!
+//! Nor does a dequeue of anything take an element that somebody certainly got.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
@@ -54,11 +66,17 @@ impl Vocabulary for Queue {
     }
 
     fn narrowed<'a>(&'a self, jobs: &[Job<QueueOp>]) -> impl Model<Op = QueueOp> + 'a {
-        let taken = elements(jobs).into_iter().filter_map(|(element, known)| match known {
-            Element { enqueued: 1, taken: Some(span), dequeued: 1 } => Some((element, span)),
-            Element { .. } => None,
-        });
-        InOrder { taken: taken.collect() }
+        let named =
+            elements(jobs).into_iter().filter(|(_, known)| known.enqueued == 1 && known.taken.is_some());
+        let named = named.map(|(element, _)| element).collect();
+        let mut spans = HashMap::new();
+        let mut once = true;
+        for job in jobs.iter().filter(|job| job.must || job.call <= job.ret) {
+            if let QueueOp::Enqueue(element) = job.op {
+                once &= spans.insert(element, (job.call, job.ret)).is_none();
+            }
+        }
+        if once { Narrowed::Bag(Bag { spans, named }) } else { Narrowed::List }
     }
 
     fn tighten(&self, jobs: &mut [Job<QueueOp>]) {
@@ -67,11 +85,11 @@ impl Vocabulary for Queue {
             let QueueOp::Enqueue(element) = job.op else { continue };
             match elements[&element] {
                 // Somebody got it, so it was there, and before that.
-                Element { enqueued: 1, taken: Some((_, ret)), .. } => {
+                Element { enqueued: 1, taken: Some(ret), .. } => {
                     job.ret = job.ret.min(ret);
                     job.must = true;
                 }
-                Element { dequeued: 0, .. } if !job.must => (job.call, job.ret) = (1, 0),
+                Element { named: false, .. } if !job.must => (job.call, job.ret) = (1, 0),
                 Element { .. } => {}
             }
         }
@@ -83,10 +101,10 @@ impl Vocabulary for Queue {
 struct Element {
     /// How often it is put in, for certain or perhaps.
     enqueued: usize,
-    /// How often a dequeue says that it got it, for certain or perhaps.
-    dequeued: usize,
-    /// The span of the dequeue that certainly got it and returned first.
-    taken: Option<(u32, u32)>,
+    /// Whether a dequeue says that it got it, for certain or perhaps.
+    named: bool,
+    /// The first return of a dequeue that certainly got it.
+    taken: Option<u32>,
 }
 
 fn elements(jobs: &[Job<QueueOp>]) -> HashMap<Symbol, Element> {
@@ -96,9 +114,9 @@ fn elements(jobs: &[Job<QueueOp>]) -> HashMap<Symbol, Element> {
             QueueOp::Enqueue(element) => elements.entry(element).or_default().enqueued += 1,
             QueueOp::Dequeue(element) => {
                 let element = elements.entry(element).or_default();
-                element.dequeued += 1;
-                if job.must && element.taken.is_none_or(|(_, ret)| job.ret < ret) {
-                    element.taken = Some((job.call, job.ret));
+                element.named = true;
+                if job.must {
+                    element.taken = Some(element.taken.map_or(job.ret, |first| first.min(job.ret)));
                 }
             }
             QueueOp::DequeueAny | QueueOp::Empty => {}
@@ -107,13 +125,51 @@ fn elements(jobs: &[Job<QueueOp>]) -> HashMap<Symbol, Element> {
     elements
 }
 
-/// A queue in which elements stand in the order in which they will be taken.
-struct InOrder {
-    /// The spans of the dequeues, of elements with a single one, which must happen.
-    taken: HashMap<Symbol, (u32, u32)>,
+/// A queue, with an order or without.
+enum Narrowed {
+    List,
+    Bag(Bag),
 }
 
-impl Model for InOrder {
+/// A queue from which whatever may be the first can be taken.
+struct Bag {
+    /// The calls and returns of the enqueues.
+    spans: HashMap<Symbol, (u32, u32)>,
+    /// The elements that a dequeue certainly got.
+    named: HashSet<Symbol>,
+}
+
+impl Bag {
+    /// Whether no other element that is there was certainly put in before this one.
+    fn may_be_first(&self, all: &[Symbol], element: Symbol) -> bool {
+        let span = |element: &Symbol| self.spans.get(element).copied().unwrap_or((0, u32::MAX));
+        let (call, _) = span(&element);
+        all.iter().all(|other| span(other).1 >= call)
+    }
+
+    /// What is left of the elements, which are in order of their numbers, after the operation.
+    fn step(&self, all: &[Symbol], op: QueueOp) -> Vec<Vec<Symbol>> {
+        let without = |at: usize| [&all[..at], &all[at + 1..]].concat();
+        match (op, all) {
+            (QueueOp::Enqueue(element), _) => {
+                let at = all.partition_point(|&other| other < element);
+                vec![[&all[..at], &[element], &all[at..]].concat()]
+            }
+            (QueueOp::Dequeue(element), _) => match all.binary_search(&element) {
+                Ok(at) if self.may_be_first(all, element) => vec![without(at)],
+                _ => Vec::new(),
+            },
+            (QueueOp::DequeueAny | QueueOp::Empty, []) => vec![Vec::new()],
+            (QueueOp::DequeueAny, _) => {
+                let fits = |&at: &usize| !self.named.contains(&all[at]) && self.may_be_first(all, all[at]);
+                (0..all.len()).filter(fits).map(without).collect()
+            }
+            (QueueOp::Empty, _) => Vec::new(),
+        }
+    }
+}
+
+impl Model for Narrowed {
     type State = Vec<Symbol>;
     type Op = QueueOp;
 
@@ -122,16 +178,11 @@ impl Model for InOrder {
     }
 
     fn step(&self, state: &Vec<Symbol>, op: &QueueOp) -> impl Iterator<Item = Vec<Symbol>> {
-        let taken_after =
-            |before: &Symbol, ret: u32| self.taken.get(before).is_some_and(|&(call, _)| ret < call);
-        let dead = match op {
-            QueueOp::Enqueue(element) => {
-                let span = self.taken.get(element);
-                span.is_some_and(|&(_, ret)| state.iter().any(|before| taken_after(before, ret)))
-            }
-            _ => false,
+        let next = match self {
+            Self::List => Queue.step(state, op).collect(),
+            Self::Bag(bag) => bag.step(state, *op),
         };
-        (!dead).then(|| Queue.step(state, op).collect::<Vec<_>>()).into_iter().flatten()
+        next.into_iter()
     }
 
     fn is_read(&self, op: &QueueOp) -> bool {
