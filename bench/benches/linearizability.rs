@@ -314,7 +314,7 @@ fn table(measured: &[(Row, Measured)]) -> String {
         };
         let _ = writeln!(
             text,
-            "| {} | < {} | < {} | {} | {} ({:.0} B an op) | {} | {reached} |",
+            "| {} | < {} | < {} | {} | {}{} | {} | {reached} |",
             row.about,
             wanted(row.must, false),
             wanted(row.aim, true),
@@ -323,7 +323,12 @@ fn table(measured: &[(Row, Measured)]) -> String {
                 None => time(*median_s),
             },
             megabytes(*beside_bytes),
-            *beside_bytes as f64 / *operations as f64,
+            // Of a small history, most of it is what any process needs.
+            if *operations < 100_000 {
+                String::new()
+            } else {
+                format!(" ({:.0} B an op)", *beside_bytes as f64 / *operations as f64)
+            },
             megabytes(*input_bytes),
         );
     }

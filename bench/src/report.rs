@@ -48,7 +48,7 @@ pub fn time(seconds: f64) -> String {
 /// Bytes in millions.
 #[must_use]
 pub fn megabytes(bytes: u64) -> String {
-    format!("{:.0} MB", bytes as f64 / 1e6)
+    if bytes < 1_000_000 { "under 1 MB".to_owned() } else { format!("{:.0} MB", bytes as f64 / 1e6) }
 }
 
 /// The machine, in general terms.
