@@ -108,6 +108,18 @@ const PROFILES: &[Profile] = &[
         aimed: 0.4,
         ..PLAIN
     },
+    // Unanswered conditional writes on one value, and reads of what both wrote.
+    Profile {
+        name: "forks",
+        kinds: [6, 1, 0, 7, 0, 0],
+        images: 0.0,
+        opaque: 0.0,
+        lost: 0.5,
+        effective: 0.3,
+        lies: Lies::Share(0.5),
+        aimed: 0.9,
+        ..PLAIN
+    },
     // Two conditions that held on one value: weakened, either may have been the one.
     Profile {
         name: "deletes of one value",
