@@ -10,6 +10,7 @@ pub mod invariants;
 pub mod linearizability;
 pub mod model;
 pub mod promise;
+pub mod sensitivity;
 pub mod verdict;
 
 pub use model::infer_model;

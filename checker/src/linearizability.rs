@@ -29,6 +29,7 @@ mod object;
 pub mod online;
 mod problem;
 mod reduce;
+mod sensitivity;
 mod weaken;
 
 use std::collections::BTreeMap;
@@ -45,6 +46,7 @@ use serde_json::Value;
 use weaken::Weakening;
 
 use crate::history::{Event, Key, Operation, PairError, by_key, pair};
+use crate::sensitivity::{Sensitivity, SensitivityPlan};
 use crate::verdict::{Anomaly, Budget, Check, CheckResult, Validity};
 
 /// The check that every item is linearizable, under the model `register` or `cas-register`. Its name in
@@ -145,6 +147,11 @@ impl Check for Linearizable {
                 stats: BTreeMap::new(),
             },
         }
+    }
+
+    fn sensitivity(&self, events: &[Event], plan: &SensitivityPlan) -> Option<Sensitivity> {
+        let objects = self.objects(events).ok()?;
+        Some(sensitivity::measure(&objects, self.engine, plan))
     }
 }
 

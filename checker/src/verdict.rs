@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::history::{Event, Key};
+use crate::sensitivity::{Sensitivity, SensitivityPlan};
 
 /// The three answers of a check, ordered by how they combine: the greatest wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -116,4 +117,12 @@ pub trait Check: Send + Sync {
 
     /// Judges the history. Pure: the same events and budget give the same answer, byte for byte.
     fn check(&self, events: &[Event], budget: &Budget) -> CheckResult;
+
+    /// Which share of single faults this check would have found in a history that passed it: faults are put
+    /// into copies of the history, and the check judges these. Pure, like [`Check::check`]. None where this
+    /// check knows of no faults to try, or where the events are no history of its model.
+    fn sensitivity(&self, events: &[Event], plan: &SensitivityPlan) -> Option<Sensitivity> {
+        let _ = (events, plan);
+        None
+    }
 }

@@ -1,0 +1,175 @@
+//! How much would this very run have shown? The measure, and the words for it.
+//!
+//! A check that passes says that nothing was wrong, or that nobody looked. To tell one from the other, single
+//! faults are put into copies of a history that passed, and the same check judges each copy. The share that
+//! it refutes is the *sensitivity* of the run, per kind of fault. What is not refuted is counted by its
+//! reason, so that a low share says what to change.
+//!
+//! What a kind of fault does to a history is known only to those who know the object: see
+//! [`Check::sensitivity`](crate::verdict::Check::sensitivity). Here is what they have in common: what is asked
+//! of them ([`SensitivityPlan`]), what they answer ([`Sensitivity`], [`Tally`]), and the catalogue of reasons.
+//! Nothing here depends on time or scheduling: the same history and plan give the same numbers.
+
+mod dice;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+pub(crate) use dice::Dice;
+
+/// What to measure, and how much work that may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SensitivityPlan {
+    /// Every random choice follows from it.
+    pub seed: u64,
+    /// Faults of each kind to try, where there are as many suitable places.
+    pub injections: u64,
+    /// Operations to be judged again, all copies together. Where the plan would take more, fewer faults are
+    /// tried.
+    pub operations: u64,
+}
+
+impl SensitivityPlan {
+    /// The usual plan: 400 faults of each kind, which makes a share exact to about 2 %.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self { seed, injections: 400, operations: 50_000_000 }
+    }
+}
+
+/// What was measured with one check: a tally for each kind of fault that the history has a place for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Sensitivity {
+    /// Tallies by the name of the kind.
+    pub kinds: BTreeMap<String, Tally>,
+}
+
+/// What became of the faults of one kind.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Where in the history such a fault could have been.
+    pub places: u64,
+    /// Faults that were tried, each alone in a copy of the history.
+    pub injected: u64,
+    /// Those that the check refuted.
+    pub refuted: u64,
+    /// The rest by its reason: names of [`reasons`].
+    pub rest: BTreeMap<String, u64>,
+}
+
+impl Tally {
+    /// The share that was refuted, 0 to 1.
+    #[must_use]
+    pub fn share(&self) -> f64 {
+        self.refuted as f64 / self.injected.max(1) as f64
+    }
+
+    /// The commonest reason why a fault was not refuted.
+    #[must_use]
+    pub fn main_reason(&self) -> Option<&'static Reason> {
+        let most = self.rest.iter().max_by_key(|&(name, &count)| (count, std::cmp::Reverse(name)))?;
+        reason(most.0)
+    }
+
+    /// Counts one fault: refuted, or not for a reason.
+    pub(crate) fn count(&mut self, outcome: Result<(), &'static Reason>) {
+        self.injected += 1;
+        match outcome {
+            Ok(()) => self.refuted += 1,
+            Err(reason) => *self.rest.entry(reason.name.to_owned()).or_default() += 1,
+        }
+    }
+}
+
+/// Why a fault was not refuted.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Reason {
+    /// Its name in `results.json`.
+    pub name: &'static str,
+    /// What it means, in one clause.
+    pub about: &'static str,
+    /// What to change in the test.
+    pub advice: &'static str,
+}
+
+/// Nobody looked at the item again.
+pub static NO_LATER_READ: Reason = Reason {
+    name: "no-later-read",
+    about: "nobody looked at the item again",
+    advice: "read more, or use fewer keys, so that items are looked at again",
+};
+
+/// The next write wiped the difference out unseen.
+pub static NEXT_WRITE_IS_BLIND: Reason = Reason {
+    name: "next-write-is-blind",
+    about: "the next write had no condition and did not say what it replaced",
+    advice: "use writes that return what they replaced, or conditional ones, or read more between writes",
+};
+
+/// Operations of unknown outcome explain it.
+pub static INDETERMINATE: Reason = Reason {
+    name: "indeterminate",
+    about: "an operation of unknown outcome explains it, or took the answer that would have shown it",
+    advice: "leave fewer operations without an answer: shorter or fewer faults, or a longer --timeout",
+};
+
+/// Overlapping operations could have taken effect in another order.
+pub static CONCURRENT: Reason = Reason {
+    name: "concurrent",
+    about: "operations at the same time could have taken effect in another order",
+    advice: "let fewer clients meet on a key: more keys, or a lower --concurrency",
+};
+
+/// The answers are the same, or fit another state as well.
+pub static INDISTINGUISHABLE: Reason = Reason {
+    name: "indistinguishable",
+    about: "the answers fit the right state as well as the wrong one",
+    advice: "use a server that returns old images, or read more",
+};
+
+/// The checker's budget ran out.
+pub static UNDECIDED: Reason = Reason {
+    name: "undecided",
+    about: "the check could not decide the copy",
+    advice: "use fewer operations a key (--ops-per-key), or a server that returns old images",
+};
+
+/// Every reason there is.
+#[must_use]
+pub fn reasons() -> [&'static Reason; 6] {
+    [&NO_LATER_READ, &NEXT_WRITE_IS_BLIND, &INDETERMINATE, &CONCURRENT, &INDISTINGUISHABLE, &UNDECIDED]
+}
+
+/// The reason of this name.
+#[must_use]
+pub fn reason(name: &str) -> Option<&'static Reason> {
+    reasons().into_iter().find(|reason| reason.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tally_adds_up_and_names_its_main_reason() {
+        let mut tally = Tally::default();
+        assert_eq!(tally.main_reason(), None);
+        for outcome in [Ok(()), Err(&CONCURRENT), Err(&NO_LATER_READ), Err(&CONCURRENT), Ok(())] {
+            tally.count(outcome);
+        }
+        assert_eq!((tally.injected, tally.refuted), (5, 2));
+        assert!((tally.share() - 0.4).abs() < 1e-9);
+        assert_eq!(tally.main_reason(), Some(&CONCURRENT));
+        let json = serde_json::to_value(&tally).unwrap();
+        assert_eq!(json["rest"], serde_json::json!({"concurrent": 2, "no-later-read": 1}));
+    }
+
+    #[test]
+    fn reasons_have_different_names() {
+        let names: std::collections::BTreeSet<_> = reasons().map(|reason| reason.name).into();
+        assert_eq!(names.len(), reasons().len());
+        assert!(names.iter().all(|name| reason(name).is_some()));
+    }
+}
