@@ -25,6 +25,7 @@ mod prepare;
 mod progress;
 mod recovery;
 mod seeds;
+mod sensitivity;
 mod system;
 mod verdict;
 

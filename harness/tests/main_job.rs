@@ -58,6 +58,12 @@ fn the_main_job_passes_with_evidence_of_every_fault_and_can_be_judged_again() {
         "the same history, the same answer"
     );
     assert_eq!(again["stats"], verdict["stats"]);
+    let shares = verdict["sensitivity"].as_object().unwrap();
+    let kinds: Vec<_> = shares.keys().map(String::as_str).collect();
+    assert_eq!(kinds, ["delete-undone", "lost-update", "lost-write", "stale-read"]);
+    assert!(shares.values().all(|share| share.as_f64().unwrap() >= 0.5), "{shares:?}");
+    assert!(verdict["sensitivity_details"]["linearizable"]["stale-read"]["places"].as_u64().unwrap() > 500);
+    assert!(again.get("sensitivity").is_none(), "how much a run would have shown is a matter of runs");
     let page = std::fs::read(folder.join("index.html")).unwrap();
     assert_eq!(code(run(&["report", folder.to_str().unwrap()]).status), 0);
     assert!(page == std::fs::read(folder.join("index.html")).unwrap(), "the same run gives the same page");
@@ -90,6 +96,20 @@ fn a_run_that_proves_nothing_is_vacuous() {
     let (exit, verdict, _) = test(out.path(), &["--faults", "none", "--time", "2s", "--min-ok", "1000000"]);
     assert_eq!(exit, 3, "{verdict:#}");
     assert_eq!(verdict["verdict"], "vacuous");
+}
+
+#[test]
+fn a_run_that_would_have_shown_too_little_is_vacuous() {
+    let out = tempfile::tempdir().unwrap();
+    // All clients on one key: a stale answer mostly overlaps the write that it missed.
+    let crowd = ["--faults", "none", "--time", "3s", "--keys", "1", "--concurrency", "24"];
+    let (exit, verdict, _) = test(out.path(), &[&crowd[..], &["--min-sensitivity", "1"]].concat());
+    assert_eq!(exit, 3, "{verdict:#}");
+    let reasons = verdict["reasons"].as_array().unwrap().iter().map(|reason| reason.as_str().unwrap());
+    let stale: Vec<_> = reasons.filter(|reason| reason.contains("stale-read faults would have")).collect();
+    assert!(stale.len() == 1 && stale[0].contains("below --min-sensitivity 1.00"), "{verdict:#}");
+    let (exit, verdict, _) = test(out.path(), &[&crowd[..], &["--min-sensitivity", "0"]].concat());
+    assert_eq!(exit, 0, "{verdict:#}");
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod axis;
 mod charts;
 mod overview;
 mod picture;
+mod sensitivity;
 mod tables;
 mod timeline;
 mod tracks;
@@ -29,12 +30,13 @@ use crate::series::{bucket_for, series};
 use crate::test_file::Timings;
 
 /// The page's templates, by the names under which they include one another.
-const TEMPLATES: [(&str, &str); 7] = [
+const TEMPLATES: [(&str, &str); 8] = [
     ("page.html", include_str!("report/page/page.html")),
     ("counterexample.html", include_str!("report/page/counterexample.html")),
     ("picture.html", include_str!("report/page/picture.html")),
     ("again.html", include_str!("report/page/again.html")),
     ("figures.html", include_str!("report/page/figures.html")),
+    ("sensitivity.html", include_str!("report/page/sensitivity.html")),
     ("tracks.html", include_str!("report/page/tracks.html")),
     ("tables.html", include_str!("report/page/tables.html")),
 ];
@@ -73,6 +75,7 @@ fn render(contents: &Contents, folder: &str) -> Result<String, ReportError> {
         shown => Value::from(Serde(shown)),
         overview => Value::from(Serde(overview::overview(contents, folder, &availability))),
         counterexamples => Value::from(Serde(overview::counterexamples(contents, &operations, axis.run_ns))),
+        sensitivity => Value::from(Serde(sensitivity::rows(contents))),
         tracks => Value::from(Serde(tracks::tracks(contents, &operations, &series, &availability, axis))),
         tables => Value::from(Serde(tables::tables(contents, &operations, &availability))),
         notes => contents.notes.clone(),

@@ -16,8 +16,8 @@ use crate::plan::FaultOutcome;
 use crate::run::{RunError, RunFolder};
 use crate::story::{fault_sentence, tell};
 use crate::test_file::shell_quoted;
-use crate::verdict::{Results, Verdict};
-use crate::words::{count, join_and};
+use crate::verdict::{Results, Verdict, by_kind};
+use crate::words::{count, join_and, share};
 
 /// Lines of the counterexample.
 const LINES_MAX: usize = 10;
@@ -100,6 +100,14 @@ fn table(text: &mut String, contents: &Contents, results: &Results) {
             Validity::Invalid => format!("**broken**, {} anomalies", check.anomalies.len()),
         };
         let _ = writeln!(text, "| check {} | {answer} |", escaped(name));
+    }
+    for (kind, tally) in by_kind(&results.sensitivity_details) {
+        let rest: Vec<_> =
+            tally.rest.iter().map(|(reason, n)| format!("{} {}", count(*n), escaped(reason))).collect();
+        let rest = if rest.is_empty() { String::new() } else { format!("; not {}", join_and(&rest, "and")) };
+        let of = format!("{} of {}", count(tally.refuted), count(tally.injected));
+        let shown = share(tally.refuted, tally.injected);
+        let _ = writeln!(text, "| sensitivity: {} | {shown} ({of} tried{rest}) |", escaped(kind));
     }
 }
 

@@ -7,6 +7,7 @@
 mod coverage;
 mod judge;
 mod results;
+mod sensitivity;
 
 use std::fmt;
 
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 pub use coverage::{Coverage, FaultCoverage};
 pub use judge::{Crash, Expectations, Judgement, RecoveryMiss, judge};
 pub use results::{OpCounts, Results};
+pub use sensitivity::{PLACES_MIN, by_kind};
 
 /// The verdicts, contract section 2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

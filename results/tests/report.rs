@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use growler_checker::history::{Event, EventType, Process};
+use growler_checker::sensitivity::Sensitivity;
 use growler_results::plan::PlanFile;
 use growler_results::{Results, RunFolder, TestFile, junit, report, summary};
 use serde_json::{Value, json};
@@ -67,6 +68,10 @@ fn a_pass_says_what_it_rests_on() {
         ("operations", "connection-refused"),
         ("settings", "expected-operations"),
         ("over-time", "class=\"phase\""),
+        ("sensitivity", "94.75 %"),
+        ("sensitivity", "379 of 400 tried, 9\u{202f}120 possible places"),
+        ("sensitivity", "19 × concurrent: operations at the same time"),
+        ("sensitivity", "class=\"part\" width=\"100.0\""),
     ] {
         assert!(section(&page, id).contains(words), "{id}: {words}");
     }
@@ -150,6 +155,10 @@ fn hostile(out: &Path) -> RunFolder {
     check.stats.insert(EVIL.to_owned(), json!(EVIL));
     check.unknown.push(EVIL.to_owned());
     results.checks.insert(EVIL.to_owned(), check);
+    let mut tally = support::sensitivity().kinds["stale-read"].clone();
+    tally.rest.insert(EVIL.to_owned(), 7);
+    let evil = Sensitivity { kinds: [(EVIL.to_owned(), tally)].into() };
+    results.sensitivity_details.insert(EVIL.to_owned(), evil);
     run.write_json(&run.results_json(), &results).unwrap();
     let mut test: TestFile = run.read_json(&run.test_json()).unwrap().unwrap();
     for text in [&mut test.name, &mut test.workload, &mut test.promise, &mut test.system.description] {
@@ -203,6 +212,28 @@ fn the_summary_is_short_and_appended_for_github() {
     assert_eq!(fs::read_to_string(&step_summary).unwrap(), format!("before\n{text}"));
     let text = text.replace(&*run.path().to_string_lossy(), "runs/register/…");
     insta::assert_snapshot!("summary", text);
+}
+
+#[test]
+fn a_pass_tells_its_sensitivity_in_the_verdict_and_the_summary() {
+    let out = tempfile::tempdir().unwrap();
+    let run = support::run(out.path(), 2_000, false);
+    let results: Value = run.read_json(&run.results_json()).unwrap().unwrap();
+    assert_eq!(results["sensitivity"], json!({"lost-write": 1.0, "stale-read": 0.9475}));
+    let counts = json!({"places": 9120, "injected": 400, "refuted": 379, "rest": {"concurrent": 19, "indeterminate": 2}});
+    assert_eq!(results["sensitivity_details"]["linearizable"]["stale-read"], counts);
+    summary::write(&run, None).unwrap();
+    let text = fs::read_to_string(run.summary_md()).unwrap();
+    for line in [
+        "| sensitivity: lost-write | 100 % (400 of 400 tried) |",
+        "| sensitivity: stale-read | 94.75 % (379 of 400 tried; not 19 concurrent and 2 indeterminate) |",
+    ] {
+        assert!(text.contains(line), "{text}");
+    }
+    let run = support::run(out.path(), 2_000, true);
+    let results: Value = run.read_json(&run.results_json()).unwrap().unwrap();
+    assert_eq!(results.get("sensitivity"), None, "what failed was not measured");
+    assert!(!built(&run).contains("id=\"sensitivity\""));
 }
 
 #[test]

@@ -123,6 +123,12 @@ pub(crate) struct TestOptions {
     #[arg(long)]
     pub(crate) fail_fast: bool,
 
+    /// After a run that passes, single faults of several kinds are put into copies of its history, and the
+    /// share that the checks find is the run's sensitivity. If that of any kind with at least 20 suitable
+    /// places is below this, the run is vacuous (0 to 1)
+    #[arg(long, default_value_t = 0.5, value_parser = a_share, value_name = "SHARE")]
+    pub(crate) min_sensitivity: f64,
+
     /// Print the verdict as JSON on standard output, and nothing else there
     #[arg(long)]
     pub(crate) json: bool,
@@ -171,6 +177,12 @@ pub(crate) fn duration(s: &str) -> Result<Duration, String> {
     let parsed: jiff::SignedDuration =
         s.parse().map_err(|_| "write a time such as 500ms, 30s or 2m".to_owned())?;
     Duration::try_from(parsed).map_err(|_| "a time cannot be negative".to_owned())
+}
+
+/// Reads a number from 0 to 1.
+fn a_share(s: &str) -> Result<f64, String> {
+    let share = s.parse::<f64>().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| "write a number from 0 to 1, such as 0.5".to_owned())
 }
 
 pub(crate) fn key_value(s: &str) -> Result<(String, String), String> {

@@ -47,6 +47,10 @@ pub(crate) fn verdict_lines(results: &Results) -> String {
             lines.push(format!("  … and {} more", check.anomalies.len() - 3));
         }
     }
+    if let Some(shares) = &results.sensitivity {
+        let shares: Vec<_> = shares.iter().map(|(kind, share)| format!("{kind} {share:.2}")).collect();
+        lines.push(format!("sensitivity: {}", shares.join(", ")));
+    }
     lines.push(format!("operations: {} ({} ok, {} fail, {} info)", s.ops, s.ok, s.fail, s.info));
     if let Some(seed) = results.seed {
         lines.push(format!("seed: {seed}"));

@@ -51,6 +51,7 @@ fn options(prepared: &Prepared) -> Map<String, Value> {
         "expect": o.expect,
         "min-ok": o.min_ok,
         "fail-fast": o.fail_fast,
+        "min-sensitivity": o.min_sensitivity,
         "max-requests": o.max_requests,
         "max-write-units": o.max_write_units,
         "max-read-units": o.max_read_units,

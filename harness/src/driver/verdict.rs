@@ -10,6 +10,7 @@ use growler_results::verdict::{Coverage, Expectations, Judgement, OpCounts, Reco
 use super::checks::{Checked, run_checks, undecided};
 use super::fail_fast;
 use super::phases::Run;
+use super::sensitivity;
 use crate::error::CommandError;
 
 /// What a run came to.
@@ -55,6 +56,7 @@ pub(crate) async fn finish(mut run: Run) -> Result<Finished, CommandError> {
         expect: run.prepared.options.expect.clone(),
     };
     judgement.environment = std::mem::take(&mut run.notes.environment);
+    measure_sensitivity(&run, &events, &mut judgement).await;
     let interrupted = run.interrupt.requested().then(|| "check".to_owned());
     judgement.interrupted = run.notes.interrupted.take().or(interrupted);
     let mut results = Results::new(&judgement, &growler_checker::anomaly::admits, OpCounts::of(&events))
@@ -96,13 +98,23 @@ async fn check(run: &Run, events: &Arc<[Event]>) -> Checked {
     }
 }
 
+/// Asks how much a run that passes so far would have shown.
+async fn measure_sensitivity(run: &Run, events: &Arc<[Event]>, judgement: &mut Judgement) {
+    match sensitivity::measure(run, events, judgement).await {
+        Ok(measured) => judgement.coverage.iter_mut().for_each(|c| c.sensitivity.clone_from(&measured)),
+        Err(defect) => judgement.internal.push(defect),
+    }
+}
+
 /// What the run covered, against what it had to.
 fn coverage(run: &Run, events: &[Event]) -> Coverage {
     let functions = run.workload.as_ref().map_or(&[][..], |w| w.functions());
     let functions: Vec<String> = functions.iter().map(|f| (*f).to_owned()).collect();
     // The plan as it was written down: what is judged is what was kept.
     let plan = run.folder.read_json::<PlanFile>(&run.folder.plan_json()).ok().flatten().unwrap_or_default();
-    Coverage::of(events, &plan, &functions, &run.prepared.faults, run.prepared.options.min_ok)
+    let options = &run.prepared.options;
+    let covered = Coverage::of(events, &plan, &functions, &run.prepared.faults, options.min_ok);
+    Coverage { min_sensitivity: options.min_sensitivity, ..covered }
 }
 
 /// Parts of the system that did not serve again in time.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use growler_checker::history::{Event, EventType, Process};
+use growler_checker::sensitivity::Sensitivity;
 
 use crate::plan::{FaultOutcome, PlanFile};
 
@@ -17,8 +18,10 @@ pub struct Coverage {
     pub never_ok: Vec<String>,
     /// The kinds of fault asked for.
     pub faults: BTreeMap<String, FaultCoverage>,
-    /// The measured sensitivity and its floor, where it was measured.
-    pub sensitivity: Option<(f64, f64)>,
+    /// The sensitivity by check, where it was measured.
+    pub sensitivity: BTreeMap<String, Sensitivity>,
+    /// `--min-sensitivity`.
+    pub min_sensitivity: f64,
 }
 
 /// How far one kind of fault was tried.
@@ -31,7 +34,7 @@ pub struct FaultCoverage {
 }
 
 impl Coverage {
-    /// What a history and a plan cover. `functions` are those of the workload, `faults` the kinds asked for.
+    /// What a history and a plan cover, but for the sensitivity, which is measured later. `functions` are those of the workload, `faults` the kinds asked for.
     #[must_use]
     pub fn of<S: AsRef<str>>(
         events: &[Event],
@@ -52,7 +55,8 @@ impl Coverage {
             min_ok,
             never_ok: never_ok.map(str::to_owned).collect(),
             faults: faults.collect(),
-            sensitivity: None,
+            sensitivity: BTreeMap::new(),
+            min_sensitivity: 0.0,
         }
     }
 }

@@ -18,6 +18,7 @@ use growler_checker::anomaly::{NODE_CRASHED, NOT_RECOVERED};
 use growler_checker::verdict::{Anomaly, CheckResult, Validity};
 use serde_json::Value;
 
+use super::sensitivity::shortfalls;
 use super::{Coverage, Verdict};
 use crate::words::{join_and, seconds};
 
@@ -225,11 +226,7 @@ fn gaps(coverage: &Coverage) -> Vec<String> {
             gaps.push(format!("no operation was invoked while the fault {fault} was in force"));
         }
     }
-    if let Some((measured, floor)) = coverage.sensitivity
-        && measured < floor
-    {
-        gaps.push(format!("the sensitivity is {measured:.2}, below --min-sensitivity {floor:.2}"));
-    }
+    gaps.extend(shortfalls(&coverage.sensitivity, coverage.min_sensitivity));
     gaps
 }
 
@@ -237,6 +234,7 @@ fn gaps(coverage: &Coverage) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::verdict::FaultCoverage;
+    use growler_checker::sensitivity::{Sensitivity, Tally};
 
     fn check(kinds: &[&str]) -> CheckResult {
         let anomalies = kinds.iter().map(|kind| anomaly(kind, "it showed".to_owned())).collect();
@@ -368,7 +366,7 @@ mod tests {
         };
         let kill = |installed, invoked| FaultCoverage { installed, invoked };
         type Change<'a> = &'a dyn Fn(&mut Coverage);
-        let gaps: [(Change<'_>, &str); 5] = [
+        let gaps: [(Change<'_>, &str); 4] = [
             (
                 &|c| c.ok = 499,
                 "only 499 operations were ok, and --min-ok asks for 500: too few to mean anything",
@@ -382,12 +380,29 @@ mod tests {
                 &|c| c.faults = [("kill".to_owned(), kill(1, 0))].into(),
                 "no operation was invoked while the fault kill was in force",
             ),
-            (&|c| c.sensitivity = Some((0.5, 0.9)), "the sensitivity is 0.50, below --min-sensitivity 0.90"),
         ];
         for (change, reason) in gaps {
             assert_eq!(with(change), (Verdict::Vacuous, vec![reason.to_owned()]));
         }
         assert_eq!(with(&|c| c.ok = 500).0, Verdict::Pass);
+    }
+
+    #[test]
+    fn a_sensitivity_below_its_floor_makes_a_run_vacuous() {
+        let tally =
+            Tally { places: 90, injected: 90, refuted: 60, rest: [("concurrent".to_owned(), 30)].into() };
+        let measured = Sensitivity { kinds: [("stale-read".to_owned(), tally)].into() };
+        let mut input = covering(found(&[]));
+        let coverage = input.coverage.as_mut().unwrap();
+        coverage.sensitivity.insert("linearizable".to_owned(), measured);
+        coverage.min_sensitivity = 0.6;
+        assert_eq!(verdict(&input).0, Verdict::Pass);
+        input.coverage.as_mut().unwrap().min_sensitivity = 0.7;
+        let (vacuous, reasons) = verdict(&input);
+        assert_eq!(vacuous, Verdict::Vacuous);
+        assert!(reasons.len() == 1 && reasons[0].contains("60 of 90 stale-read"), "{reasons:?}");
+        input.crashed.push(Crash { node: "n1".to_owned(), at_ns: 0, reason: "gone".to_owned() });
+        assert_eq!(verdict(&input).0, Verdict::Violation);
     }
 
     #[test]

@@ -5,10 +5,11 @@
 use std::collections::BTreeMap;
 
 use growler_checker::history::{Event, EventType, Process};
+use growler_checker::sensitivity::Sensitivity;
 use growler_checker::verdict::{CheckResult, Validity};
 use serde::{Deserialize, Serialize};
 
-use super::{Judgement, Verdict, judge};
+use super::{Judgement, Verdict, by_kind, judge};
 
 /// `results.json`, and what `--json` prints.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,6 +34,9 @@ pub struct Results {
     /// Per kind of injected single fault, the share that the checks refuted in copies of this history.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sensitivity: Option<BTreeMap<String, f64>>,
+    /// The counts behind it, by check and kind, with the reasons why the rest was not refuted.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sensitivity_details: BTreeMap<String, Sensitivity>,
 }
 
 /// Operations by outcome. One that is still open counts as `info`, so the three add up to `ops`.
@@ -73,7 +77,20 @@ impl Results {
         let (verdict, reasons) = judge(input, admits);
         let checks = input.all_checks();
         let valid = checks.values().map(|check| check.valid).max().unwrap_or(Validity::Valid);
-        Self { verdict, valid, reasons, run: None, seed: None, checks, stats, sensitivity: None }
+        let details = input.coverage.as_ref().map(|c| c.sensitivity.clone()).unwrap_or_default();
+        let shares: BTreeMap<String, f64> =
+            by_kind(&details).into_iter().map(|(kind, tally)| (kind.to_owned(), tally.share())).collect();
+        Self {
+            verdict,
+            valid,
+            reasons,
+            run: None,
+            seed: None,
+            checks,
+            stats,
+            sensitivity: (!details.is_empty()).then_some(shares),
+            sensitivity_details: details,
+        }
     }
 
     /// The same, as the results of a run: its folder and seed.

@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use growler_checker::history::{Event, EventType, Process};
+use growler_checker::sensitivity::{Sensitivity, Tally};
 use growler_checker::verdict::{Anomaly, CheckResult, Validity};
 use growler_results::RunFolder;
 use growler_results::plan::PlanFile;
@@ -54,8 +55,11 @@ pub(crate) fn run(out: &Path, operations: u64, violation: bool) -> RunFolder {
     let test = test(operations);
     run.write_json(&run.plan_json(), &plan).unwrap();
     run.write_json(&run.test_json(), &test).unwrap();
-    let coverage =
+    let mut coverage =
         Coverage::of(&events, &plan, &["read", "write"], &["partition", "kill", "pause", "clock"], 500);
+    if !violation {
+        coverage.sensitivity.insert("linearizable".to_owned(), sensitivity());
+    }
     let input =
         Judgement { checks: checks.into_iter().collect(), coverage: Some(coverage), ..Judgement::default() };
     let results = Results::new(&input, &|_, _| false, OpCounts::of(&events))
@@ -68,6 +72,21 @@ pub(crate) fn run(out: &Path, operations: u64, violation: bool) -> RunFolder {
 pub(crate) fn write_history(run: &RunFolder, events: &[Event]) {
     let lines: Vec<String> = events.iter().map(|e| serde_json::to_string(e).unwrap() + "\n").collect();
     std::fs::write(run.history(), lines.concat()).unwrap();
+}
+
+/// What was measured of a run that passed.
+pub(crate) fn sensitivity() -> Sensitivity {
+    let tally = |refuted, rest: &[(&str, u64)]| Tally {
+        places: 9_120,
+        injected: 400,
+        refuted,
+        rest: rest.iter().map(|&(reason, count)| (reason.to_owned(), count)).collect(),
+    };
+    let kinds = [
+        ("stale-read".to_owned(), tally(379, &[("concurrent", 19), ("indeterminate", 2)])),
+        ("lost-write".to_owned(), tally(400, &[])),
+    ];
+    Sensitivity { kinds: kinds.into() }
 }
 
 fn held() -> CheckResult {
