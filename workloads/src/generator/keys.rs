@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use growler_checker::history::{Event, EventType, Key};
-use rand::Rng;
+use rand::{Rng, RngExt};
 use serde_json::Value;
 
 use super::popularity::Sampler;
@@ -16,6 +16,12 @@ use crate::workload::Shape;
 
 /// Writes of unknown outcome on one key before it retires.
 pub const MAX_INDETERMINATE: u32 = 8;
+
+/// One look in so many does not care whether its key is being written.
+const OVERLAPPING: u32 = 8;
+
+/// How many keys a look may draw to find one that is not being written.
+const DRAWS: usize = 4;
 
 /// A key in use, and what the completions told of it.
 #[derive(Debug, Clone)]
@@ -104,6 +110,23 @@ impl KeyPool {
     /// A key for one operation, which counts against its life.
     pub fn pick(&mut self, rng: &mut impl Rng) -> &KeyState {
         let slot = self.sampler.sample(rng);
+        self.take(slot)
+    }
+
+    /// A key for an operation that is to look at it, which counts against its life: mostly one that nobody
+    /// writes to just now, if a few draws find one. A look that overlaps a write may be answered from before
+    /// or after it, and proves less for that.
+    pub fn pick_quiet(&mut self, rng: &mut impl Rng) -> &KeyState {
+        let mut slot = self.sampler.sample(rng);
+        if !rng.random_ratio(1, OVERLAPPING) {
+            let quiet = |slot: &usize| self.slots[*slot].writing == 0;
+            let redrawn = (1..DRAWS).map(|_| self.sampler.sample(rng));
+            slot = std::iter::once(slot).chain(redrawn).find(quiet).unwrap_or(slot);
+        }
+        self.take(slot)
+    }
+
+    fn take(&mut self, slot: usize) -> &KeyState {
         let state = &self.slots[slot];
         if state.operations >= self.operations_per_key || state.indeterminate >= MAX_INDETERMINATE {
             self.slot_of.remove(&state.key);
@@ -178,6 +201,34 @@ mod tests {
             pool.update(&event(EventType::Info, "write", json!(1)));
         }
         assert_eq!(pool.pick(&mut rng).key, "k1".into());
+    }
+
+    #[test]
+    fn reads_mostly_find_a_key_that_is_not_being_written() {
+        let mut pool = KeyPool::new(&Shape {
+            keys: 4,
+            popularity: Popularity::Uniform,
+            ops_per_key: 100_000,
+            concurrency: 1,
+            seed: 1,
+            table_prefix: String::new(),
+        });
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let written =
+            |key: &str| Event { key: Some(key.into()), ..event(EventType::Invoke, "write", json!(1)) };
+        let busy = |pool: &mut KeyPool, rng: &mut ChaCha8Rng, picks: u32| {
+            (0..picks).filter(|_| pool.pick_quiet(rng).writing > 0).count()
+        };
+        pool.update(&written("k0"));
+        pool.update(&written("k1"));
+        let share = busy(&mut pool, &mut rng, 4_000);
+        assert!(
+            (350..650).contains(&share),
+            "an eighth does not care, and half of it meets a write: {share}"
+        );
+        pool.update(&written("k2"));
+        pool.update(&written("k3"));
+        assert_eq!(busy(&mut pool, &mut rng, 100), 100, "where all are being written, any will do");
     }
 
     #[test]
