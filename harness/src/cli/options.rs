@@ -75,7 +75,7 @@ pub(crate) struct TestOptions {
     pub(crate) rate: Option<f64>,
 
     /// Keys in use at a time
-    #[arg(long, default_value_t = 24, value_name = "N")]
+    #[arg(long, default_value_t = 32, value_name = "N")]
     pub(crate) keys: usize,
 
     /// How keys are chosen: `uniform`, `zipf`, `zipf:EXPONENT`, `hot` or `hot:SHARE`
