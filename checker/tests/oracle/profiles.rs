@@ -168,6 +168,17 @@ const PROFILES: &[Profile] = &[
     Profile { name: "honest", lies: Lies::None, lost: 0.3, open: 6, ..PLAIN },
     Profile { name: "repeated", values: 2, ..PLAIN },
     Profile { name: "repeated, lost", values: 3, lost: 0.4, lies: Lies::One, ..PLAIN },
+    // Equal writes that were never answered, several of each.
+    Profile {
+        name: "repeated, mostly lost",
+        kinds: [5, 8, 2, 0, 0, 0],
+        values: 2,
+        images: 0.0,
+        lost: 0.6,
+        lies: Lies::Share(0.3),
+        open: 3,
+        ..PLAIN
+    },
     Profile { name: "anything", lies: Lies::Share(1.0), ..PLAIN },
 ];
 
