@@ -17,7 +17,7 @@ use super::phases::Run;
 /// or no check of this workload knows of faults to try. An error is a defect, as a sentence.
 pub(super) async fn measure(
     run: &Run,
-    events: &Arc<[Event]>,
+    events: &Arc<Vec<Event>>,
     judgement: &Judgement,
 ) -> Result<BTreeMap<String, Sensitivity>, String> {
     let passed = judge(judgement, &growler_checker::anomaly::admits).0 == Verdict::Pass;

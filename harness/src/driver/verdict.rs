@@ -34,11 +34,11 @@ pub(crate) async fn finish(mut run: Run) -> Result<Finished, CommandError> {
         push_once(&mut run.notes.environment, e.to_string());
     }
     let history = growler_results::history::read_history(&run.folder.history());
-    let events: Arc<[Event]> = match history {
-        Ok(history) => history.events.into(),
+    let events: Arc<Vec<Event>> = match history {
+        Ok(history) => Arc::new(history.events),
         Err(e) => {
             run.notes.internal.push(format!("the recorded history cannot be read back: {e}"));
-            Arc::from([])
+            Arc::default()
         }
     };
     let checked = check(&run, &events).await;
@@ -76,7 +76,7 @@ fn push_once(sentences: &mut Vec<String>, sentence: String) {
 }
 
 /// Runs the checks away from the runtime's own threads. A user who insists gets *unknown* instead.
-async fn check(run: &Run, events: &Arc<[Event]>) -> Checked {
+async fn check(run: &Run, events: &Arc<Vec<Event>>) -> Checked {
     let Some(workload) = &run.workload else { return Checked::default() };
     let checks = workload.checks(&run.prepared.promise);
     let model = run.prepared.workload.model;
@@ -99,7 +99,7 @@ async fn check(run: &Run, events: &Arc<[Event]>) -> Checked {
 }
 
 /// Asks how much a run that passes so far would have shown.
-async fn measure_sensitivity(run: &Run, events: &Arc<[Event]>, judgement: &mut Judgement) {
+async fn measure_sensitivity(run: &Run, events: &Arc<Vec<Event>>, judgement: &mut Judgement) {
     match sensitivity::measure(run, events, judgement).await {
         Ok(measured) => judgement.coverage.iter_mut().for_each(|c| c.sensitivity.clone_from(&measured)),
         Err(defect) => judgement.internal.push(defect),
