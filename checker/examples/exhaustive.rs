@@ -13,6 +13,8 @@
 
 #[path = "../tests/oracle/mod.rs"]
 mod oracle;
+#[path = "options/reader.rs"]
+mod reader;
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,49 +23,41 @@ use std::time::{Duration, Instant};
 use oracle::compare::Thoroughness;
 use oracle::every::{Every, Which};
 use oracle::work;
+use reader::Common;
 
 struct Options {
     operations: usize,
     minutes: Option<u64>,
     from: u64,
     share: (u64, u64),
-    threads: u64,
-    stop: bool,
+    common: Common,
 }
 
 fn options() -> Option<Options> {
-    let mut options =
-        Options { operations: 3, minutes: None, from: 0, share: (1, 1), threads: 1, stop: false };
-    let mut arguments = std::env::args().skip(1);
-    while let Some(name) = arguments.next() {
-        if name == "--stop" {
-            options.stop = true;
-            continue;
-        }
-        let text = arguments.next()?;
+    let (mut operations, mut minutes, mut from, mut share) = (3, None, 0, (1, 1));
+    let common = reader::read(|name, text| {
         if name == "--share" {
             let (part, of) = text.split_once('/')?;
-            options.share = (part.parse().ok()?, of.parse().ok()?);
-            (1..=options.share.1).contains(&options.share.0).then_some(())?;
-            continue;
+            share = (part.parse().ok()?, of.parse().ok()?);
+            return (1..=share.1).contains(&share.0).then_some(());
         }
         let number = text.parse().ok()?;
-        match (name.as_str(), number) {
-            ("--operations", 1..=4) => options.operations = usize::try_from(number).ok()?,
-            ("--minutes", _) => options.minutes = Some(number),
-            ("--from", _) => options.from = number,
-            ("--threads", 1..) => options.threads = number,
+        match (name, number) {
+            ("--operations", 1..=4) => operations = usize::try_from(number).ok()?,
+            ("--minutes", _) => minutes = Some(number),
+            ("--from", _) => from = number,
             _ => return None,
         }
-    }
-    Some(options)
+        Some(())
+    })?;
+    Some(Options { operations, minutes, from, share, common })
 }
 
 /// So many histories are done by one thread at a time.
 const BLOCK: u64 = 2_000;
 
 fn main() -> ExitCode {
-    let Some(Options { operations, minutes, from, share, threads, stop }) = options() else {
+    let Some(Options { operations, minutes, from, share, common }) = options() else {
         println!(
             "usage: exhaustive [--operations 1 to 4] [--minutes N] [--from N] [--share I/N] [--threads N] [--stop]"
         );
@@ -77,19 +71,24 @@ fn main() -> ExitCode {
     let started = Instant::now();
     let in_time = || minutes.is_none_or(|minutes| started.elapsed() < Duration::from_secs(minutes * 60));
     let done = AtomicU64::new(0);
-    let tally = work::in_blocks(mine.saturating_sub(from).div_ceil(BLOCK), threads, stop, |block, tally| {
-        if !in_time() {
-            return;
-        }
-        let first = from + block * BLOCK;
-        for at in first..mine.min(first + BLOCK) {
-            let turn = at * of + part - 1;
-            let number = if operations > 3 { every.spread(turn) } else { turn };
-            tally.compare("every", number, &every.history(number), how);
-        }
-        // Blocks are begun in order, and a thread that ran out of time begins no other.
-        done.fetch_max(first + BLOCK, Ordering::Relaxed);
-    });
+    let tally = work::in_blocks(
+        mine.saturating_sub(from).div_ceil(BLOCK),
+        common.threads,
+        common.stop,
+        |block, tally| {
+            if !in_time() {
+                return;
+            }
+            let first = from + block * BLOCK;
+            for at in first..mine.min(first + BLOCK) {
+                let turn = at * of + part - 1;
+                let number = if operations > 3 { every.spread(turn) } else { turn };
+                tally.compare("every", number, &every.history(number), how);
+            }
+            // Blocks are begun in order, and a thread that ran out of time begins no other.
+            done.fetch_max(first + BLOCK, Ordering::Relaxed);
+        },
+    );
     let reached = done.into_inner().max(from).min(mine);
     println!("{} histories of {operations} operations ({which:?}), share {part}/{of}: {mine}", every.count());
     println!("compared those from {from} to {reached} of its order");

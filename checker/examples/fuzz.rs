@@ -22,6 +22,8 @@
 
 #[path = "../tests/oracle/mod.rs"]
 mod oracle;
+#[path = "options/reader.rs"]
+mod reader;
 
 use std::process::ExitCode;
 
@@ -29,45 +31,38 @@ use oracle::compare::Thoroughness;
 use oracle::profiles::Sorts;
 use oracle::random::{self, Series};
 use oracle::work;
+use reader::Common;
 
 struct Options {
     series: Series,
-    threads: u64,
-    stop: bool,
+    common: Common,
     how: Thoroughness,
 }
 
 fn options() -> Option<Options> {
-    let how = Thoroughness { certificates: 1, smallest: 100, every_weakening: false };
-    let series = Series { seed: 1, histories: 100_000, largest: 9, sorts: Sorts::named("")? };
-    let mut options = Options { series, threads: 1, stop: false, how };
-    let mut arguments = std::env::args().skip(1);
-    while let Some(name) = arguments.next() {
-        if name == "--stop" {
-            options.stop = true;
-            continue;
-        }
-        let text = arguments.next()?;
+    let mut how = Thoroughness { certificates: 1, smallest: 100, every_weakening: false };
+    let mut series = Series { seed: 1, histories: 100_000, largest: 9, sorts: Sorts::named("")? };
+    let common = reader::read(|name, text| {
         if name == "--sort" {
-            options.series.sorts = Sorts::named(&text)?;
-            continue;
+            series.sorts = Sorts::named(text)?;
+            return Some(());
         }
         let number = text.parse().ok()?;
-        match (name.as_str(), number) {
-            ("--histories", _) => options.series.histories = number,
-            ("--largest", 2..=16) => options.series.largest = usize::try_from(number).ok()?,
-            ("--seed", _) => options.series.seed = number,
-            ("--threads", 1..) => options.threads = number,
-            ("--certificates", _) => options.how.certificates = number,
-            ("--smallest", _) => options.how.smallest = number,
+        match (name, number) {
+            ("--histories", _) => series.histories = number,
+            ("--largest", 2..=16) => series.largest = usize::try_from(number).ok()?,
+            ("--seed", _) => series.seed = number,
+            ("--certificates", _) => how.certificates = number,
+            ("--smallest", _) => how.smallest = number,
             _ => return None,
         }
-    }
-    Some(options)
+        Some(())
+    })?;
+    Some(Options { series, common, how })
 }
 
 fn main() -> ExitCode {
-    let Some(Options { series, threads, stop, how }) = options() else {
+    let Some(Options { series, common: Common { threads, stop }, how }) = options() else {
         println!(
             "usage: fuzz [--histories N] [--largest OPERATIONS, 2 to 16] [--seed S] [--threads N] \
              [--certificates N] [--smallest N] [--sort TEXT] [--stop]"

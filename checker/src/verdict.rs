@@ -67,6 +67,22 @@ pub struct Anomaly {
     pub cycle: Vec<Precedence>,
 }
 
+impl Anomaly {
+    /// The bare claim that these operations, of an object without a key, are a violation of this kind: all
+    /// that a verifier needs.
+    #[must_use]
+    pub fn claim(kind: &str, ops: &[u64]) -> Self {
+        Self {
+            kind: kind.to_owned(),
+            key: None,
+            ops: ops.to_vec(),
+            context: Vec::new(),
+            explanation: String::new(),
+            cycle: Vec::new(),
+        }
+    }
+}
+
 /// One value was in force before another, since an operation that wrote or saw the first had ended before one
 /// that wrote or saw the second began. Values that conditional writes chain together count as one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

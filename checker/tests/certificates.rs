@@ -15,14 +15,7 @@ use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 fn anomaly(ops: &[u64]) -> Anomaly {
-    Anomaly {
-        kind: "nonlinearizable".to_owned(),
-        key: None,
-        ops: ops.to_vec(),
-        context: Vec::new(),
-        explanation: String::new(),
-        cycle: Vec::new(),
-    }
+    Anomaly::claim("nonlinearizable", ops)
 }
 
 /// How many certificates of each sort were compared.

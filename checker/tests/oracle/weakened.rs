@@ -55,14 +55,7 @@ pub(crate) fn fault_of_verifier(ops: &[Op], events: &[Event], strong: u32) -> Op
     let members = (0..ops.len()).filter(|at| strong >> at & 1 == 1);
     let members: Vec<u64> = members.map(|at| ops[at].index).collect();
     let expected = fault_of_certificate(ops, &members);
-    let claim = Anomaly {
-        kind: anomaly::NONLINEARIZABLE.into(),
-        key: None,
-        ops: members,
-        context: Vec::new(),
-        explanation: String::new(),
-        cycle: Vec::new(),
-    };
+    let claim = Anomaly::claim(anomaly::NONLINEARIZABLE, &members);
     match (certificate::verify(events, "cas-register", &claim), &expected) {
         (Ok(()), None) => None,
         (Err(CertificateFault::Empty), _) if claim.ops.is_empty() => None,

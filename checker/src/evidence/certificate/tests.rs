@@ -9,14 +9,7 @@ use crate::history::HistoryBuilder;
 use crate::history::{EventType, Process};
 
 fn anomaly(ops: &[u64]) -> Anomaly {
-    Anomaly {
-        kind: "nonlinearizable".to_owned(),
-        key: None,
-        ops: ops.to_vec(),
-        context: Vec::new(),
-        explanation: String::new(),
-        cycle: Vec::new(),
-    }
+    Anomaly::claim("nonlinearizable", ops)
 }
 
 fn verdict(events: &[Event], ops: &[u64]) -> Result<(), CertificateFault> {
