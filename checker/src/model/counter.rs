@@ -1,9 +1,11 @@
 //! A counter, 0 at first: additions, which may say what they found, and reads of the sum.
 
+use std::sync::Arc;
+
 use super::Model;
 
 /// A call on a counter with its answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum CounterOp {
     /// It added `delta`; the server may have said what the sum was before.
     Add {
@@ -12,15 +14,21 @@ pub enum CounterOp {
         /// The sum just before, where the server said.
         observed: Option<i128>,
     },
-    /// It added `delta` up to so many times; nobody knows how often.
-    AddSome {
-        /// What it added each time.
-        delta: i128,
-        /// How often at most.
-        times: u32,
-    },
+    /// It added one of these sums; nobody knows which.
+    AddOneOf(Arc<Sums>),
     /// It returned this sum.
     Read(i128),
+}
+
+/// What many additions that nobody looked at can have come to, and where that must have led.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Sums {
+    /// The sums that they can come to, the least first.
+    pub sums: Vec<i128>,
+    /// The counter is not below this afterwards.
+    pub low: i128,
+    /// The counter is not above this afterwards.
+    pub high: i128,
 }
 
 /// The model of one counter.
@@ -38,12 +46,16 @@ impl Model for Counter {
 
     fn step(&self, state: &i128, op: &CounterOp) -> impl Iterator<Item = i128> {
         let state = *state;
-        let (possible, delta, times) = match *op {
-            CounterOp::Add { delta, observed } => (observed.is_none_or(|sum| sum == state), delta, 1..=1),
-            CounterOp::AddSome { delta, times } => (true, delta, 0..=times),
-            CounterOp::Read(sum) => (sum == state, 0, 0..=0),
+        let (added, low, high) = match op {
+            CounterOp::Add { delta, observed } => {
+                let possible = observed.is_none_or(|sum| sum == state);
+                (if possible { std::slice::from_ref(delta) } else { &[] }, i128::MIN, i128::MAX)
+            }
+            CounterOp::AddOneOf(sums) => (&sums.sums[..], sums.low, sums.high),
+            CounterOp::Read(sum) => (if *sum == state { &[0][..] } else { &[] }, i128::MIN, i128::MAX),
         };
-        times.filter(move |_| possible).map(move |times| state + delta * i128::from(times))
+        let first = added.partition_point(|sum| state + sum < low);
+        added[first..].iter().map(move |sum| state + sum).take_while(move |&next| next <= high)
     }
 
     fn is_read(&self, op: &CounterOp) -> bool {

@@ -7,12 +7,10 @@
 //!
 //! # Tightening
 //!
-//! Nobody looks before the first read (or addition with an `observed`) is called, and nobody after the last
-//! one has returned. So optional additions that are called after the last return can be left out; and of
-//! those that end before the first call, only their number counts, so equal ones become one addition of some.
-//! All others may as well wait for the first call.
+//! Additions matter to those who look: reads, and additions with an `observed`. In a gap, while nobody looks,
+//! the order of additions is of no concern, only what they come to: [`gaps`] makes one job of each gap.
 
-use std::collections::HashMap;
+mod gaps;
 
 use serde_json::Value;
 
@@ -56,30 +54,7 @@ impl Vocabulary for Counter {
     }
 
     fn tighten(&self, jobs: &mut [Job<CounterOp>]) {
-        let looks = |job: &&Job<CounterOp>| !matches!(job.op, CounterOp::Add { observed: None, .. });
-        let first = jobs.iter().filter(looks).map(|job| job.call).min().unwrap_or(0);
-        let last = jobs.iter().filter(looks).map(|job| job.ret).max().unwrap_or(0);
-        // The place of the first early addition of each delta, and how many there are.
-        let mut early: HashMap<i128, (usize, u32)> = HashMap::new();
-        for (at, job) in jobs.iter_mut().enumerate() {
-            let CounterOp::Add { delta, observed: None } = job.op else { continue };
-            if job.ret >= first {
-                job.call = job.call.max(first);
-            }
-            if job.must {
-                continue;
-            }
-            if job.ret < first {
-                early.entry(delta).or_insert((at, 0)).1 += 1;
-                (job.call, job.ret) = (1, 0);
-            } else if job.call > last {
-                (job.call, job.ret) = (1, 0);
-            }
-        }
-        for (delta, (at, times)) in early {
-            let op = CounterOp::AddSome { delta, times };
-            jobs[at] = Job { op, call: 0, ret: first - 1, must: true };
-        }
+        gaps::fold(jobs);
     }
 }
 
