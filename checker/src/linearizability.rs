@@ -24,6 +24,8 @@ mod explain;
 pub mod general;
 pub mod item;
 mod lifetimes;
+mod merge;
+mod minimise;
 pub mod modelled;
 mod object;
 pub mod online;
@@ -36,18 +38,18 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use general::{Answer, Exhausted};
+use general::Answer;
 pub use general::{END, Job, Limits};
+use merge::{Finding, Judged, Span, merge};
 pub use object::InputError;
 use object::Object;
 pub use problem::Engine;
 use problem::{Problem, Solution};
-use serde_json::Value;
 use weaken::Weakening;
 
 use crate::history::{Event, Key, Operation, PairError, by_key, pair};
 use crate::sensitivity::{Sensitivity, SensitivityPlan};
-use crate::verdict::{Anomaly, Budget, Check, CheckResult, Validity};
+use crate::verdict::{Budget, Check, CheckResult, Validity};
 
 /// The check that every item is linearizable, under the model `register` or `cas-register`. Its name in
 /// verdicts is `linearizable`. Eventual reads are skipped: they promise nothing here.
@@ -165,14 +167,6 @@ pub struct Linearization {
     pub order: Option<Vec<u64>>,
 }
 
-/// What was found of one object.
-#[derive(Debug)]
-struct Finding {
-    answer: Answer,
-    anomaly: Option<Anomaly>,
-    steps: u64,
-}
-
 /// The number of operations that say something.
 fn entries_of(objects: &[Object<'_>]) -> usize {
     objects.iter().map(|object| object.entries.len()).sum()
@@ -230,58 +224,21 @@ fn in_parallel<T, R: Send>(
     results.into_iter().map(|(_, result)| result).collect()
 }
 
-/// Puts the findings of all objects together.
-fn merge(objects: &[Object<'_>], findings: Vec<Finding>) -> CheckResult {
-    let mut result = CheckResult {
-        valid: Validity::Valid,
-        anomalies: Vec::new(),
-        unknown: Vec::new(),
-        stats: BTreeMap::new(),
-    };
-    let (mut invalid, mut steps) = (0_u64, 0_u64);
-    for (object, finding) in objects.iter().zip(findings) {
-        steps += finding.steps;
-        match finding.answer {
-            Answer::Linearizable => {}
-            Answer::Not { .. } => {
-                invalid += 1;
-                result.valid = Validity::Invalid;
-                result.anomalies.extend(finding.anomaly);
-            }
-            Answer::Unknown { from, to, why } => {
-                result.valid = result.valid.max(Validity::Unknown);
-                result.unknown.push(undecided(object, from, to, why));
-            }
-        }
+impl Judged for Object<'_> {
+    fn key(&self) -> Option<&Key> {
+        self.key
     }
-    let judged = entries_of(objects);
-    let indeterminate: usize =
-        objects.iter().map(|object| object.entries.iter().filter(|entry| entry.ret.is_none()).count()).sum();
-    let stats = [
-        ("keys", objects.len() as u64),
-        ("operations", judged as u64),
-        ("indeterminate", indeterminate as u64),
-        ("keys_invalid", invalid),
-        ("keys_unknown", result.unknown.len() as u64),
-        ("steps", steps),
-    ];
-    result.stats.extend(stats.map(|(name, count)| (name.to_owned(), Value::from(count))));
-    result
-}
 
-/// Says which object and which window could not be decided, and why.
-fn undecided(object: &Object<'_>, from: u32, to: u32, why: Exhausted) -> String {
-    let inside = |entry: &object::Entry| entry.call <= to && entry.ret.is_none_or(|ret| ret > from);
-    let mut window =
-        object.entries.iter().filter(|entry| inside(entry)).map(|entry| object.ops[entry.op].index);
-    let first = window.next().unwrap_or(0);
-    let last = window.next_back().unwrap_or(first);
-    let reason = match why {
-        Exhausted::Steps => "its share of the step budget is spent",
-        Exhausted::Bytes => "the ways to explain it do not fit into its share of the memory budget",
-    };
-    let key = object.key.map_or_else(|| "the object".to_owned(), |key| format!("key {key}"));
-    format!(
-        "{key}: undecided in the window of the operations invoked at events {first} to {last}, because {reason}"
-    )
+    fn spans(&self) -> impl DoubleEndedIterator<Item = Span> {
+        let span = |entry: &object::Entry| {
+            let index = self.ops[entry.op].index;
+            Span {
+                index,
+                call: entry.call,
+                ret: entry.ret.unwrap_or(END),
+                indeterminate: entry.ret.is_none(),
+            }
+        };
+        self.entries.iter().map(span)
+    }
 }

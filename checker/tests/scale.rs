@@ -8,7 +8,7 @@ mod simulation;
 
 use std::collections::BTreeMap;
 
-use growler_checker::history::{Event, EventType, Key};
+use growler_checker::history::{Event, EventType, Key, Process};
 use growler_checker::linearizability::Linearizable;
 use growler_checker::verdict::{Budget, Check, CheckResult, Validity};
 use serde_json::Value;
@@ -126,4 +126,48 @@ fn the_same_history_gives_the_same_bytes_and_small_certificates() {
     assert!(result.anomalies.iter().all(|anomaly| anomaly.ops.len() <= 12), "{result:?}");
     let bytes = serde_json::to_string(&result).unwrap();
     assert_eq!(bytes, serde_json::to_string(&check()).unwrap());
+}
+
+/// One client after the other, so that only the length makes it hard.
+fn in_sequence(calls: impl Iterator<Item = (&'static str, i64)>) -> Vec<Event> {
+    let mut events = Vec::new();
+    for (f, value) in calls {
+        for kind in [EventType::Invoke, EventType::Ok] {
+            let asks = f == "read" && kind == EventType::Invoke;
+            let value = if asks { Value::Null } else { Value::from(value) };
+            let mut event = Event::new(Process::Client(0), kind, f, value);
+            event.index = events.len() as u64;
+            events.push(event);
+        }
+    }
+    events
+}
+
+#[test]
+fn a_wrong_sum_late_in_a_long_history_is_proven_by_a_few_operations() {
+    for wrong in [-7, 1_000_000] {
+        let mut sum = 0;
+        let calls = (0..10_000).map(|n| match n % 20 {
+            19 => ("read", if n == 8_019 { sum + wrong } else { sum }),
+            by => {
+                sum += by % 5 + 1;
+                ("add", by % 5 + 1)
+            }
+        });
+        let events = in_sequence(calls);
+        let checks = growler_checker::checks_for("counter", "linearizable").unwrap();
+        let result = checks[0].check(&events, &Budget::default());
+        let [found] = &result.anomalies[..] else { panic!("{result:?}") };
+        assert!(found.ops.len() <= 25 && !found.explanation.contains("budget"), "{found:?}");
+    }
+}
+
+/// Any write of the value, from whatever time, would explain the read if it were weakened: all are needed.
+#[test]
+fn a_stale_read_of_a_value_that_was_often_written_is_proven_by_its_writes() {
+    let writes = (0..1_600).map(|n| ("write", n % 4));
+    let events = in_sequence(writes.chain([("read", 3), ("write", 0), ("read", 2), ("read", 0)]));
+    let result = Linearizable::register().check(&events, &Budget::default());
+    let [found] = &result.anomalies[..] else { panic!("{result:?}") };
+    assert!(found.ops.len() <= 402 && !found.explanation.contains("budget"), "{}", found.ops.len());
 }

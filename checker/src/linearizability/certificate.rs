@@ -1,10 +1,8 @@
 //! Certificates: the few operations that prove a violation.
 //!
 //! What a certificate is, the contract says (section 5): the history stays non-linearizable when every
-//! operation outside it is weakened, and becomes linearizable when any member is weakened too. Weakening
-//! only ever allows more, so the first half is monotone: what is refuted stays so with more operations at
-//! full strength. That makes greedy deletion right (it is the minimising half of Zeller and Hildebrandt's
-//! delta debugging, 2002): one pass that tries every member once leaves an irreducible set.
+//! operation outside it is weakened, and becomes linearizable when any member is weakened too. So operations
+//! that are enough are left out one after the other, as long as the rest is enough ([`super::minimise`]).
 //!
 //! Where the [item](super::item) algorithm names suspects, the search starts with them. Elsewhere it starts
 //! where the engine got stuck. A violation is mostly between operations that ended around that moment and
@@ -16,8 +14,13 @@
 //! An irreducible set is not always a smallest one. Among the operations nearest to the violation, every one
 //! by itself and every pair are tried too, so that what two operations can show is never shown by three.
 
+use std::collections::HashSet;
+use std::rc::Rc;
+
+use super::buckets::Buckets;
 use super::general::{Answer, END, Limits};
-use super::object::Entry;
+use super::minimise::Minimiser;
+use super::object::{Entry, Object};
 use super::problem::{Engine, Solution};
 use super::weaken::Weakening;
 use crate::model::register::Symbol;
@@ -30,9 +33,6 @@ pub(crate) struct Certificate {
     /// Whether every member was shown to be necessary; not so if the budget ended first.
     pub(crate) irreducible: bool,
 }
-
-/// What share of the object's budget one attempt may use: attempts are many, and most are small.
-const ATTEMPT_SHARE: u64 = 8;
 
 /// Among this many times as many operations as were enough, those that are refuted first are looked for.
 const NEIGHBOURHOOD: usize = 8;
@@ -49,6 +49,13 @@ const VICINITY: usize = 4_096;
 /// How many orders of deletion are tried otherwise.
 const ROUNDS: usize = 8;
 
+/// A certificate of more operations than this is not looked for again in another order: each order takes as
+/// many attempts as there are operations.
+const MANY: usize = 64;
+
+/// So many operations near the violation are tried with all writes of a value.
+const SOME: usize = 4;
+
 /// Among how many operations nearest to the violation a smaller certificate is looked for.
 const NEAREST: usize = 12;
 
@@ -60,14 +67,25 @@ pub(crate) fn find(
     engine: Engine,
     limits: Limits,
 ) -> Certificate {
-    let mut search = Minimiser { history, engine, limits, decided: true };
+    let (object, writers) = (history.object, Rc::clone(&history.writers));
+    let minimiser = Minimiser::new(limits, |members: &[usize], limits| {
+        let Solution { answer, steps, .. } = history.problem(members).solve(engine, limits);
+        (answer, steps)
+    });
+    let mut search = Search { object, writers, minimiser };
     let suspects: Vec<usize> = solution.suspects.iter().map(|&job| job as usize).collect();
     let mut enough = suspects;
-    if enough.is_empty() || !search.proves(&enough) {
+    if enough.is_empty() || !search.minimiser.proves(&enough) {
         enough = search.enough(at, &solution.clues);
     }
     let found = search.irreducible(&enough);
     search.smaller(at, &enough, found)
+}
+
+/// The first entries, and those of the others that are not among them.
+fn union(first: &[usize], others: &[usize]) -> Vec<usize> {
+    let listed: HashSet<usize> = first.iter().copied().collect();
+    first.iter().chain(others.iter().filter(|other| !listed.contains(other))).copied().collect()
 }
 
 /// The entries in another order for each round, the same in every run.
@@ -83,41 +101,31 @@ fn reordered(entries: &[usize], round: usize) -> Vec<usize> {
     order
 }
 
-struct Minimiser<'w, 'o, 'h> {
-    history: &'w mut Weakening<'o, 'h>,
-    engine: Engine,
-    /// What is left of the budget.
-    limits: Limits,
-    /// Whether every attempt of this pass was decided.
-    decided: bool,
+/// The search for a certificate of one object.
+struct Search<'o, 'h, P> {
+    object: &'o Object<'h>,
+    /// The entries that write each value.
+    writers: Rc<Buckets>,
+    minimiser: Minimiser<P>,
 }
 
-impl Minimiser<'_, '_, '_> {
-    /// Whether these entries alone, everything else weakened, are refuted.
-    fn proves(&mut self, members: &[usize]) -> bool {
-        let attempt = Limits { steps: self.limits.steps / ATTEMPT_SHARE, ..self.limits };
-        let Solution { answer, steps, .. } = self.history.problem(members).solve(self.engine, attempt);
-        self.limits.steps -= steps.min(self.limits.steps);
-        self.decided &= !matches!(answer, Answer::Unknown { .. });
-        matches!(answer, Answer::Not { .. })
-    }
-
+impl<P: FnMut(&[usize], Limits) -> (Answer, u64)> Search<'_, '_, P> {
     /// An irreducible part of entries that are enough; the smallest of a few, if they are large.
     fn irreducible(&mut self, enough: &[usize]) -> Certificate {
-        let whole: Vec<usize> = (0..self.history.object.entries.len()).collect();
+        let whole: Vec<usize> = (0..self.object.entries.len()).collect();
         let mut best = Certificate { entries: enough.to_vec(), irreducible: false };
         for round in 0..ROUNDS {
             // Every other round begins with the whole object: the first moment may be the hardest to tell.
             let from = if round % 2 == 1 && whole.len() <= SMALL_OBJECT { &whole } else { enough };
             let mut entries = reordered(from, round / 2);
-            self.shrink(&mut entries);
+            self.minimiser.shrink(&mut entries);
             entries.sort_unstable();
-            let found = Certificate { entries, irreducible: self.decided };
+            let found = Certificate { entries, irreducible: self.minimiser.decided() };
             // An irreducible set is not always a smallest one: another order of deletion may leave fewer.
             if round == 0 || found.rank() < best.rank() {
                 best = found;
             }
-            if best.entries.len() <= READABLE {
+            if best.entries.len() <= READABLE || best.entries.len() > MANY {
                 break;
             }
         }
@@ -133,22 +141,22 @@ impl Minimiser<'_, '_, '_> {
         near.extend(enough.iter().copied().take(NEAREST));
         near.sort_unstable();
         near.dedup();
-        self.decided = true;
-        let single = near.iter().copied().find(|&entry| self.proves(&[entry]));
+        self.minimiser.begin_pass();
+        let single = near.iter().copied().find(|&entry| self.minimiser.proves(&[entry]));
         let mut pairs =
             near.iter().enumerate().flat_map(|(n, &a)| near[n + 1..].iter().map(move |&b| [a, b]));
         let mut smaller = single.map(|entry| vec![entry]);
         if smaller.is_none() && found.entries.len() > 2 {
-            smaller = pairs.find(|pair| self.proves(pair)).map(|pair| pair.to_vec());
+            smaller = pairs.find(|pair| self.minimiser.proves(pair)).map(|pair| pair.to_vec());
         }
         let Some(mut entries) = smaller else { return found };
         entries.sort_unstable();
-        Certificate { entries, irreducible: self.decided }
+        Certificate { entries, irreducible: self.minimiser.decided() }
     }
 
     /// The entries that ended nearest to a moment, the nearest first.
     fn nearest(&self, at: u32, count: usize) -> Vec<usize> {
-        let entries = &self.history.object.entries;
+        let entries = &self.object.entries;
         let distance = |entry: &Entry| entry.ret.unwrap_or(entry.call).abs_diff(at);
         let mut nearest: Vec<(u32, usize)> =
             entries.iter().enumerate().map(|(place, entry)| (distance(entry), place)).collect();
@@ -161,11 +169,32 @@ impl Minimiser<'_, '_, '_> {
     }
 
     /// Entries that are refuted with everything else weakened.
+    ///
+    /// Where a value repeats, a read of it is wrong only if none of its writes can have come late, so all of
+    /// them are needed, from whatever time. So those of the value that the engine was stuck with are tried
+    /// too, together with what is near.
     fn enough(&mut self, at: u32, clues: &[Symbol]) -> Vec<usize> {
-        let all = self.history.object.entries.len();
+        let all = self.object.entries.len();
         let mut order = self.by_nearness(at, clues, VICINITY);
+        let all_writers = Rc::clone(&self.writers);
+        // The engine has names of its own for values that nobody needs.
+        let known = |&&clue: &&Symbol| (clue as usize) < self.object.values.len();
+        let writers = clues.last().filter(known).map_or(&[][..], |&clue| all_writers.of(clue));
         let mut count = 1;
-        while !self.proves(&order[..count.min(order.len())]) {
+        loop {
+            let near = &order[..count.min(order.len())];
+            if self.minimiser.proves(near) {
+                order.truncate(count.saturating_mul(NEIGHBOURHOOD));
+                break;
+            }
+            if count >= SOME && writers.len() > 1 {
+                let with_writers = union(near, writers);
+                if self.minimiser.proves(&with_writers) {
+                    let near = order.len().min(count.saturating_mul(NEIGHBOURHOOD));
+                    order = union(&order[..near], writers);
+                    break;
+                }
+            }
             if count >= order.len() {
                 if order.len() == all {
                     return order;
@@ -174,13 +203,12 @@ impl Minimiser<'_, '_, '_> {
             }
             count *= 2;
         }
-        order.truncate(count.saturating_mul(NEIGHBOURHOOD));
         self.until_refuted(order)
     }
 
     /// The entries that ended nearest to a moment and, in between, those of them that concern the clues.
     fn by_nearness(&self, at: u32, clues: &[Symbol], count: usize) -> Vec<usize> {
-        let entries = &self.history.object.entries;
+        let entries = &self.object.entries;
         let nearest = self.nearest(at, count);
         let concerns = |&&entry: &&usize| {
             let action = entries[entry].action;
@@ -201,44 +229,12 @@ impl Minimiser<'_, '_, '_> {
 
     /// Of entries that are enough, the shortest run of those that ended first.
     fn until_refuted(&mut self, mut entries: Vec<usize>) -> Vec<usize> {
-        let end = |&entry: &usize| self.history.object.entries[entry].ret.unwrap_or(END);
+        let end = |&entry: &usize| self.object.entries[entry].ret.unwrap_or(END);
         entries.sort_by_key(end);
-        let (mut low, mut high) = (0, entries.len());
-        while low + 1 < high {
-            let middle = low.midpoint(high);
-            if self.proves(&entries[..middle]) {
-                high = middle;
-            } else {
-                low = middle;
-            }
-        }
-        entries.truncate(high);
+        self.minimiser.until_refuted(&mut entries);
         // Those that ended last are what it hangs on: they are the last to be left out.
         entries.reverse();
         entries
-    }
-
-    /// Leaves out what can be left out: large chunks first, then one by one.
-    fn shrink(&mut self, members: &mut Vec<usize>) {
-        let mut chunk = members.len().div_ceil(2);
-        loop {
-            // The last pass tries each by itself, and what it keeps was necessary.
-            self.decided = true;
-            // Those farthest from the violation are tried first.
-            let mut end = members.len();
-            while end > 0 {
-                let start = end.saturating_sub(chunk);
-                let rest: Vec<usize> = members[..start].iter().chain(&members[end..]).copied().collect();
-                if self.proves(&rest) {
-                    *members = rest;
-                }
-                end = start;
-            }
-            if chunk <= 1 {
-                return;
-            }
-            chunk = chunk.min(members.len()).div_ceil(2);
-        }
     }
 }
 

@@ -99,7 +99,8 @@ pub use names::Names;
 use serde_json::Value;
 
 use super::explain::{capitalised, listed, when, who};
-use super::general::{self, Answer, END, Exhausted, Job, Limits, Outcome, Unguided};
+use super::general::{self, Answer, END, Job, Limits, Outcome, Unguided};
+use super::merge::{Finding, Judged, Span, merge};
 use super::{HistoryError, in_parallel};
 use crate::anomaly::NONLINEARIZABLE;
 use crate::history::{self, Event, Key, Operation, by_key, pair};
@@ -249,13 +250,6 @@ struct Object<'h, O> {
     entries: Vec<Entry<O>>,
 }
 
-/// What was found of one object.
-struct Finding {
-    answer: Answer,
-    anomaly: Option<Anomaly>,
-    steps: u64,
-}
-
 impl<V: Vocabulary> Modelled<V> {
     /// The check for this model.
     pub fn new(vocabulary: V) -> Self {
@@ -340,7 +334,11 @@ impl<V: Vocabulary> Modelled<V> {
     fn judge(&self, object: &Object<'_, V::Op>, limits: Limits) -> Finding {
         let (answer, steps) = self.solve(object, None, limits);
         let Answer::Not { at } = answer else { return Finding { answer, anomaly: None, steps } };
-        let prove = |members: &[usize], limits: Limits| self.solve(object, Some(members), limits);
+        let prove = |members: &[usize], limits: Limits| {
+            let (answer, steps) = self.solve(object, Some(members), limits);
+            // Whatever the search takes, every entry was looked at.
+            (answer, steps + object.entries.len() as u64)
+        };
         let spans: Vec<(u32, u32)> = object.entries.iter().map(|entry| (entry.call, entry.ret)).collect();
         let certificate = certificate::find(&spans, at, limits, prove);
         Finding { answer, anomaly: Some(object.anomaly(&certificate)), steps }
@@ -377,37 +375,18 @@ fn moment(position: usize) -> Result<u32, VocabularyError> {
     u32::try_from(position + 1).ok().filter(|&at| at < END / 4).ok_or(VocabularyError::TooLong)
 }
 
-/// Puts the findings of all objects together.
-fn merge<O>(objects: &[Object<'_, O>], findings: Vec<Finding>) -> CheckResult {
-    let (valid, anomalies, unknown) = (Validity::Valid, Vec::new(), Vec::new());
-    let mut result = CheckResult { valid, anomalies, unknown, stats: BTreeMap::new() };
-    let (mut invalid, mut steps) = (0_u64, 0_u64);
-    for (object, finding) in objects.iter().zip(findings) {
-        steps += finding.steps;
-        match finding.answer {
-            Answer::Linearizable => {}
-            Answer::Not { .. } => {
-                invalid += 1;
-                result.valid = Validity::Invalid;
-                result.anomalies.extend(finding.anomaly);
-            }
-            Answer::Unknown { from, to, why } => {
-                result.valid = result.valid.max(Validity::Unknown);
-                result.unknown.push(object.undecided(from, to, why));
-            }
-        }
+impl<O> Judged for Object<'_, O> {
+    fn key(&self) -> Option<&Key> {
+        self.key
     }
-    let entries = || objects.iter().flat_map(|object| &object.entries);
-    let stats = [
-        ("keys", objects.len() as u64),
-        ("operations", entries().count() as u64),
-        ("indeterminate", entries().filter(|entry| !entry.must).count() as u64),
-        ("keys_invalid", invalid),
-        ("keys_unknown", result.unknown.len() as u64),
-        ("steps", steps),
-    ];
-    result.stats.extend(stats.map(|(name, count)| (name.to_owned(), Value::from(count))));
-    result
+
+    fn spans(&self) -> impl DoubleEndedIterator<Item = Span> {
+        let span = |entry: &Entry<O>| {
+            let index = self.ops[entry.op].index;
+            Span { index, call: entry.call, ret: entry.ret, indeterminate: !entry.must }
+        };
+        self.entries.iter().map(span)
+    }
 }
 
 impl<O> Object<'_, O> {
@@ -435,23 +414,6 @@ impl<O> Object<'_, O> {
             explanation,
             cycle: Vec::new(),
         }
-    }
-
-    /// Says which object and which window could not be decided, and why.
-    fn undecided(&self, from: u32, to: u32, why: Exhausted) -> String {
-        let inside = |entry: &&Entry<O>| entry.call <= to && entry.ret > from;
-        let mut window = self.entries.iter().filter(inside).map(|entry| self.ops[entry.op].index);
-        let first = window.next().unwrap_or(0);
-        let last = window.next_back().unwrap_or(first);
-        let reason = match why {
-            Exhausted::Steps => "its share of the step budget is spent",
-            Exhausted::Bytes => "the ways to explain it do not fit into its share of the memory budget",
-        };
-        let key = self.key.map_or_else(|| "the object".to_owned(), |key| format!("key {key}"));
-        format!(
-            "{key}: undecided in the window of the operations invoked at events {first} to {last}, because \
-             {reason}"
-        )
     }
 }
 

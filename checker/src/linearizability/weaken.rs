@@ -15,13 +15,20 @@
 //!   brings, is passed through at once: the two become one, on the condition of the first. Both are free in
 //!   time, and each is of use only with the other. So a chain of a million conditional writes between two
 //!   values that matter is one job. Where two chains that matter meet, the value in which they do is kept.
+//! - *Alike.* Weakened writes of one value on one condition can stand in for each other. Between two members a
+//!   minimal order comes by no value twice (the way back to it could be cut out), so it takes no more of them
+//!   than there are members: of a value that was written ten thousand times, a few writes are left.
 //! - *Opaque members* (the value was not e) are satisfied by any write in between. One blind write each, of a
 //!   value that nobody needs, is as good as all; where there are not so many, the whole history is kept.
+
+use std::collections::HashMap;
+use std::rc::Rc;
 
 use super::buckets::Buckets;
 use super::general::{END, Job};
 use super::object::{Action, Entry, Object};
 use super::problem::{Problem, as_recorded, bare};
+use crate::history::hash::Fast;
 use crate::model::register::{ABSENT, Need, RegisterOp, Symbol};
 
 /// An object's history, ready to be weakened.
@@ -29,7 +36,9 @@ use crate::model::register::{ABSENT, Need, RegisterOp, Symbol};
 pub(super) struct Weakening<'o, 'h> {
     pub(super) object: &'o Object<'h>,
     /// The entries that write each value.
-    pub(super) writers: Buckets,
+    pub(super) writers: Rc<Buckets>,
+    /// Those of each value that several entries write, put together by what they need when weakened.
+    alike: HashMap<Symbol, Vec<Alike>, Fast>,
     /// What is known of each value.
     marks: Vec<Mark>,
     /// The round in which each entry was last a member.
@@ -38,6 +47,13 @@ pub(super) struct Weakening<'o, 'h> {
     round: u32,
     /// The values that matter in this round, by their names in the problem.
     named: Vec<Symbol>,
+}
+
+/// The entries that write one value on one condition.
+#[derive(Debug)]
+struct Alike {
+    need: Need,
+    entries: Vec<usize>,
 }
 
 /// What is known of a value in the round of this number.
@@ -61,9 +77,11 @@ enum Source {
 impl<'o, 'h> Weakening<'o, 'h> {
     pub(super) fn new(object: &'o Object<'h>) -> Self {
         let wrote = object.entries.iter().map(|entry| entry.action.wrote());
+        let writers = Buckets::new(object.values.len(), wrote);
         Self {
             object,
-            writers: Buckets::new(object.values.len(), wrote),
+            alike: alike(object, &writers),
+            writers: Rc::new(writers),
             marks: vec![Mark::default(); object.values.len()],
             strong: vec![0; object.entries.len()],
             round: 0,
@@ -170,9 +188,16 @@ impl<'o, 'h> Weakening<'o, 'h> {
 
     /// Names what the weakened writers of a value need; whether one of them needs absence.
     fn name_needs(&mut self, value: Symbol) -> bool {
-        let weak = self.writers.of(value).iter().filter(|&&at| !self.is_strong(at));
-        let needs: Vec<Need> =
-            weak.filter_map(|&at| bare(&self.object.entries[at])).map(|op| op.need).collect();
+        let needs: Vec<Need> = match self.alike.get(&value) {
+            Some(kinds) => {
+                let is_weak = |kind: &&Alike| kind.entries.iter().any(|&at| !self.is_strong(at));
+                kinds.iter().filter(is_weak).map(|kind| kind.need).collect()
+            }
+            None => {
+                let weak = self.writers.of(value).iter().filter(|&&at| !self.is_strong(at));
+                weak.filter_map(|&at| bare(&self.object.entries[at])).map(|op| op.need).collect()
+            }
+        };
         for &need in &needs {
             if let Need::Is(value) = need {
                 self.name(value);
@@ -236,12 +261,17 @@ impl<'o, 'h> Weakening<'o, 'h> {
         wanted == 0
     }
 
-    /// Adds the weakened writes that bring the values that matter.
+    /// Adds the weakened writes that bring the values that matter, to jobs that are all others.
     fn bring(&self, jobs: &mut Vec<Job<RegisterOp>>) {
+        // More of a sort than there are others are of no use. One more than that, and the engine knows that it
+        // need not count them.
+        let plenty = jobs.len() + 1;
         for &value in self.named.iter().filter(|&&value| value != ABSENT) {
             let Source::Weak(mut need) = self.source(value) else {
-                let weak = self.writers.of(value).iter().filter(|&&at| !self.is_strong(at));
-                jobs.extend(weak.filter_map(|&at| weakened(&self.object.entries[at])));
+                for kind in self.alike.get(&value).into_iter().flatten() {
+                    let weak = kind.entries.iter().filter(|&&at| !self.is_strong(at));
+                    jobs.extend(weak.take(plenty).filter_map(|&at| weakened(&self.object.entries[at])));
+                }
                 continue;
             };
             while let Need::Is(under) = need
@@ -274,6 +304,34 @@ impl<'o, 'h> Weakening<'o, 'h> {
         let entries = self.object.entries.iter().enumerate();
         let job = |(at, entry)| if self.is_strong(at) { Some(as_recorded(entry)) } else { weakened(entry) };
         Problem { jobs: entries.filter_map(job).collect(), values: self.object.values.len() }
+    }
+}
+
+/// The writes that are alike, of every value but absence that several entries write.
+fn alike(object: &Object<'_>, writers: &Buckets) -> HashMap<Symbol, Vec<Alike>, Fast> {
+    let mut alike: HashMap<Symbol, Vec<Alike>, Fast> = HashMap::default();
+    for value in (0..object.values.len() as Symbol).filter(|&value| value != ABSENT) {
+        let writers = writers.of(value);
+        if writers.len() < 2 {
+            continue;
+        }
+        let mut needs: Vec<(Option<Symbol>, usize)> = Vec::with_capacity(writers.len());
+        needs.extend(writers.iter().map(|&at| (condition(&object.entries[at]), at)));
+        needs.sort_unstable();
+        let kinds = needs.chunk_by(|a, b| a.0 == b.0).map(|kind| Alike {
+            need: kind[0].0.map_or(Need::Any, Need::Is),
+            entries: kind.iter().map(|&(_, at)| at).collect(),
+        });
+        alike.insert(value, kinds.collect());
+    }
+    alike
+}
+
+/// What a weakened write still needs to be in force.
+fn condition(entry: &Entry) -> Option<Symbol> {
+    match bare(entry)?.need {
+        Need::Is(value) => Some(value),
+        _ => None,
     }
 }
 
