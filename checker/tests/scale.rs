@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use growler_checker::history::{Event, EventType, Key, Process};
 use growler_checker::linearizability::Linearizable;
 use growler_checker::verdict::{Budget, Check, CheckResult, Validity};
-use serde_json::Value;
+use serde_json::{Value, json};
 use simulation::Simulation;
 
 /// Half a minute of the default workload or so.
@@ -84,6 +84,56 @@ fn all_clients_on_one_key() {
         &Simulation { cas: 0.4, writes: 0.2, opaque: true, images: 0.5, ..hot },
     );
     passes("hot, opaque, no images", &Simulation { cas: 0.4, writes: 0.2, opaque: true, images: 0.0, ..hot });
+}
+
+/// Clients that all work on one key, many of whose refusals do not say what they met.
+const HOT: Simulation = Simulation {
+    keys: 1,
+    ops: 5_000,
+    hot: 1.0,
+    writes: 0.2,
+    cas: 0.4,
+    deletes: 0.05,
+    images: 0.5,
+    indeterminate: 0.1,
+    ..RUN
+};
+
+#[test]
+fn one_key_on_which_orders_have_to_be_repaired() {
+    passes("half of the images", &HOT);
+    passes("half of the images, bad", &Simulation { indeterminate: 0.3, ..HOT });
+    passes(
+        "mostly conditional",
+        &Simulation { clients: 50, writes: 0.1, cas: 0.6, indeterminate: 0.3, ..HOT },
+    );
+    passes("more deletes", &Simulation { clients: 50, writes: 0.3, cas: 0.3, deletes: 0.1, ..HOT });
+}
+
+#[test]
+fn a_refusal_of_what_was_in_force_all_the_time_is_found_on_one_key() {
+    let mut events = HOT.events(1);
+    let mut add = |kind, f: &str, value: Value| {
+        let mut event = Event::new(Process::Client(1_000_000), kind, f, value);
+        event.index = events.len() as u64;
+        event.time = event.index * 50_000;
+        event.key = Some(Key::from("k0"));
+        event.error = (kind == EventType::Fail).then(|| "condition-failed".into());
+        events.push(event);
+    };
+    for (f, argument, kind, answer) in [
+        ("write", json!(-1), EventType::Ok, json!(-1)),
+        ("cas", json!([-1, -2]), EventType::Fail, json!([-1, -2])),
+        ("read", Value::Null, EventType::Ok, json!(-1)),
+    ] {
+        add(EventType::Invoke, f, argument);
+        add(kind, f, answer);
+    }
+    let result = Linearizable::cas_register().check(&events, &Budget::default());
+    assert_eq!(result.valid, Validity::Invalid, "{result:?}");
+    assert_eq!(result.anomalies[0].kind, "condition-failed-though-it-held");
+    assert_eq!(result.anomalies[0].ops.len(), 3, "{:?}", result.anomalies[0]);
+    assert!(result.stats["steps"].as_u64() < Some(10 * HOT.ops as u64), "{:?}", result.stats);
 }
 
 #[test]

@@ -12,20 +12,23 @@
 //! 4. [`tasks`] and [`absence`]: absence is written many times and names nobody; a sweep spends deletes where
 //!    absence is needed.
 //! 5. [`opaque`]: refused conditions that did not say what they met. With them the question is NP-complete
-//!    again (facts: by reduction from 3-PARTITION), but an order that ignores them mostly satisfies them.
+//!    again (facts: by reduction from 3-PARTITION), but an order that ignores them mostly satisfies them; where
+//!    it does not, [`repair`] orders a few jobs around them anew.
 //!
 //! [`window`] runs the same steps on a history that is still being made, and forgets what is certain.
 //!
 //! The answer is an order that anyone can replay, or a [`Conflict`]: a few jobs that are suspected to
 //! contradict each other. A conflict is not yet a certificate: [`super::certificate`] makes it one.
 //!
-//! What it must never do: search. What it cannot decide (a value with two writers, an opaque refusal that
-//! the order does not satisfy, limits) it says so, and the [general](super::general) engine decides.
+//! What it must never do: search the history. (A repair searches, but only short stretches, and it need not
+//! succeed.) What it cannot decide (a value with two writers, an opaque refusal that no repair satisfies,
+//! limits) it says so, and the [general](super::general) engine decides.
 
 mod absence;
 mod blocks;
 mod facts;
 mod opaque;
+mod repair;
 mod tasks;
 mod way;
 pub(crate) mod window;
@@ -71,7 +74,7 @@ pub struct Conflict {
 pub enum Doubt {
     /// A value has two writers.
     RepeatedValues,
-    /// The order that was found does not satisfy a refusal that did not say what it met.
+    /// The order that was found does not satisfy a refusal that did not say what it met, and was not repaired.
     Opaque,
     /// The limits came first, at this moment.
     Exhausted {
@@ -140,7 +143,7 @@ fn decide(jobs: &[Job<RegisterOp>], values: usize, limits: Limits) -> Result<Ans
             for task in placed {
                 tasks::jobs_of(&facts, &blocks, &tasks.all[task as usize], &reads, &mut order);
             }
-            match opaque::insert(jobs, order) {
+            match opaque::insert(&facts, order, limits)? {
                 Some(order) => Answer::Linearizable { order },
                 None => Answer::Unknown(Doubt::Opaque),
             }
