@@ -14,7 +14,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use coverage::{Coverage, FaultCoverage};
-pub use judge::{Crash, Expectations, Judgement, RecoveryMiss, judge};
+pub use judge::{Crash, Expectations, Judgement, RecoveryMiss, judge, outranked};
 pub use results::{OpCounts, Results};
 pub use sensitivity::{PLACES_MIN, by_kind};
 
@@ -88,6 +88,16 @@ impl Verdict {
     #[must_use]
     pub fn combine(self, other: Self) -> Self {
         if self.precedence() <= other.precedence() { self } else { other }
+    }
+
+    /// The sign that stands beside the name: colour never speaks alone.
+    pub(crate) fn sign(self) -> &'static str {
+        match self {
+            Self::Pass => "✓",
+            Self::Violation => "✕",
+            Self::Unknown | Self::Vacuous => "?",
+            Self::Environment | Self::Interrupted | Self::Usage | Self::Internal => "!",
+        }
     }
 
     /// The place in the order, 0 wins.

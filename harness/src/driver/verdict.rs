@@ -150,7 +150,6 @@ fn write_down(run: &mut Run, results: &mut Results) {
         growler_results::report::build(folder).map(|_| ()).map_err(|e| e.to_string()),
     ];
     for why in written.into_iter().filter_map(Result::err) {
-        results.verdict = results.verdict.combine(Verdict::Environment);
-        push_once(&mut results.reasons, why);
+        results.add(Verdict::Environment, why);
     }
 }

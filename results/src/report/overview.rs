@@ -155,7 +155,7 @@ pub(super) fn overview(contents: &Contents, folder: &str, availability: &Availab
         started: test.map(|t| readable(&t.timings.started)).unwrap_or_default(),
         versions: versions.collect::<Vec<_>>().join(", "),
         verdict: verdict.map_or("none", Verdict::name),
-        sign: sign(verdict),
+        sign: verdict.map_or("?", Verdict::sign),
         lead: lead(contents, verdict),
         reasons: reasons(contents),
         facts: facts(contents),
@@ -178,15 +178,6 @@ fn reasons(contents: &Contents) -> Vec<String> {
             .any(|(_, a)| !a.ops.is_empty() && reason.contains(&format!("{}: {}", a.kind, a.explanation)))
     };
     reasons.filter(untold).cloned().collect()
-}
-
-fn sign(verdict: Option<Verdict>) -> &'static str {
-    match verdict {
-        Some(Verdict::Pass) => "✓",
-        Some(Verdict::Violation) => "✕",
-        Some(Verdict::Unknown | Verdict::Vacuous) | None => "?",
-        Some(Verdict::Environment | Verdict::Interrupted | Verdict::Usage | Verdict::Internal) => "!",
-    }
 }
 
 /// What the verdict means here, in one sentence.

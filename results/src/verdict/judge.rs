@@ -143,6 +143,24 @@ fn crash_sentence(crash: &Crash) -> String {
 /// anomalies: whether a name admits another as its child.
 #[must_use]
 pub fn judge(input: &Judgement, admits: &dyn Fn(&str, &str) -> bool) -> (Verdict, Vec<String>) {
+    let findings = findings(input, admits);
+    let verdict = findings.iter().fold(Verdict::Pass, |sum, (verdict, _)| sum.combine(*verdict));
+    (verdict, findings.into_iter().map(|(_, why)| why).collect())
+}
+
+/// The verdicts that apply as well and that the one of [`judge`] outranks, in the order of the contract's
+/// table. A violation does not undo a defect of growler: who expects or only measures the violation needs to
+/// know of the defect.
+#[must_use]
+pub fn outranked(input: &Judgement, admits: &dyn Fn(&str, &str) -> bool) -> Vec<Verdict> {
+    let findings = findings(input, admits);
+    let verdict = findings.iter().fold(Verdict::Pass, |sum, (verdict, _)| sum.combine(*verdict));
+    let applies = |other: &Verdict| *other != verdict && findings.iter().any(|(found, _)| found == other);
+    Verdict::ALL.into_iter().filter(applies).collect()
+}
+
+/// Everything that is no pass, each with its reason.
+fn findings(input: &Judgement, admits: &dyn Fn(&str, &str) -> bool) -> Vec<(Verdict, String)> {
     let checks = input.all_checks();
     let mut findings = violations(&checks, input, admits);
     findings.extend(input.internal.iter().map(|why| (Verdict::Internal, why.clone())));
@@ -162,8 +180,7 @@ pub fn judge(input: &Judgement, admits: &dyn Fn(&str, &str) -> bool) -> (Verdict
     if let Some(coverage) = input.coverage.as_ref().filter(|_| !refuted) {
         findings.extend(gaps(coverage).into_iter().map(|why| (Verdict::Vacuous, why)));
     }
-    let verdict = findings.iter().fold(Verdict::Pass, |sum, (verdict, _)| sum.combine(*verdict));
-    (verdict, findings.into_iter().map(|(_, why)| why).collect())
+    findings
 }
 
 /// The names of all anomalies found, an invalid check without any counting under its own name.
@@ -439,6 +456,9 @@ mod tests {
         ];
         assert_eq!(seen, order);
         assert_eq!(verdict(&input).1.len(), 5);
+        let rest = [Verdict::Unknown, Verdict::Environment, Verdict::Interrupted, Verdict::Internal];
+        assert_eq!(outranked(&input, &|_, _| false), rest, "none of them is hidden by the violation");
+        assert_eq!(outranked(&found(&["stale-read"]), &|_, _| false), []);
         assert_eq!(verdict(&input).1[2], "interrupted during the main phase");
     }
 }

@@ -9,13 +9,16 @@ use growler_checker::sensitivity::Sensitivity;
 use growler_checker::verdict::{CheckResult, Validity};
 use serde::{Deserialize, Serialize};
 
-use super::{Judgement, Verdict, by_kind, judge};
+use super::{Judgement, Verdict, by_kind, judge, outranked};
 
 /// `results.json`, and what `--json` prints.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Results {
     /// The verdict after expectations.
     pub verdict: Verdict,
+    /// Verdicts that apply as well, and that `verdict` outranks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<Verdict>,
     /// The checkers' own answer, before expectations.
     pub valid: Validity,
     /// Sentences that say why, for every verdict but `pass`.
@@ -82,6 +85,7 @@ impl Results {
             by_kind(&details).into_iter().map(|(kind, tally)| (kind.to_owned(), tally.share())).collect();
         Self {
             verdict,
+            also: outranked(input, admits),
             valid,
             reasons,
             run: None,
@@ -99,6 +103,21 @@ impl Results {
         self.run = Some(run.into());
         self.seed = Some(seed);
         self
+    }
+
+    /// Adds what came up after the verdict: it can make it worse, never better.
+    pub fn add(&mut self, verdict: Verdict, why: String) {
+        let before = self.verdict;
+        self.verdict = before.combine(verdict);
+        for outranked in [before, verdict] {
+            let told = self.also.contains(&outranked);
+            if outranked != self.verdict && outranked != Verdict::Pass && !told {
+                self.also.push(outranked);
+            }
+        }
+        if !self.reasons.contains(&why) {
+            self.reasons.push(why);
+        }
     }
 
     /// The file's bytes: indented JSON and a line end.
