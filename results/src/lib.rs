@@ -5,7 +5,7 @@
 //! verdict ([`verdict`]). From these four files, and from nothing else, come the figures ([`series`],
 //! [`availability`]) and everything that is made for people and for CI: the HTML page ([`report`]), JUnit
 //! ([`junit`]) and the summary in Markdown ([`summary`]). Histories come from other tools too, and go to them
-//! ([`formats`]).
+//! ([`formats`]). Many runs that are judged as one have a folder of their own ([`suite`]).
 //!
 //! Two rules hold throughout. What was recorded is never lost: files are appended to or replaced whole,
 //! never rewritten in place. And what is derived is a pure function of the files: the same run gives the
@@ -22,6 +22,7 @@ pub mod report;
 pub mod run;
 pub mod series;
 mod story;
+pub mod suite;
 pub mod summary;
 pub mod test_file;
 pub mod verdict;

@@ -41,7 +41,7 @@ const TEMPLATES: [(&str, &str); 8] = [
     ("tables.html", include_str!("report/page/tables.html")),
 ];
 
-const STYLE: &str = include_str!("report/page/style.css");
+pub(crate) const STYLE: &str = include_str!("report/page/style.css");
 const SCRIPTS: [&str; 2] = [include_str!("report/page/tracks.js"), include_str!("report/page/timeline.js")];
 
 /// Builds `index.html` from the run's other files, and returns its path. All but the history may be missing.
@@ -81,13 +81,20 @@ fn render(contents: &Contents, folder: &str) -> Result<String, ReportError> {
         notes => contents.notes.clone(),
     };
     let failed = |e: minijinja::Error| ReportError::Render { what: "index.html", reason: format!("{e:#}") };
-    let mut environment = Environment::new();
-    environment
-        .set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().map_err(failed)?);
-    for (name, source) in TEMPLATES {
-        environment.add_template(name, source).map_err(failed)?;
-    }
+    let environment = environment(&TEMPLATES).map_err(failed)?;
     environment.get_template("page.html").and_then(|template| template.render(page)).map_err(failed)
+}
+
+/// Templates by name. What they print is escaped as their names' ends ask for: `.html`.
+pub(crate) fn environment(
+    templates: &[(&'static str, &'static str)],
+) -> Result<Environment<'static>, minijinja::Error> {
+    let mut environment = Environment::new();
+    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
+    for (name, source) in templates {
+        environment.add_template(name, source)?;
+    }
+    Ok(environment)
 }
 
 /// JSON that cannot end the script element that holds it.

@@ -94,7 +94,7 @@ pub(crate) fn advice(error: &io::Error) -> &'static str {
     }
 }
 
-fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> RunError {
+pub(crate) fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> RunError {
     let path = path.to_owned();
     move |source| RunError::Io { doing, path, source }
 }
@@ -108,26 +108,7 @@ impl RunFolder {
     /// [`RunError::Io`] when a folder or the link cannot be made, [`RunError::TestName`] when nothing usable
     /// is left of the name.
     pub fn create(out: &Path, test_name: &str, started: jiff::Timestamp) -> Result<Self, RunError> {
-        let name = folder_name(test_name)?;
-        let tests = out.join(&name);
-        fs::create_dir_all(&tests).map_err(io_error("create", &tests))?;
-        let moment = started.strftime("%Y%m%dT%H%M%S.%3fZ").to_string();
-        let mut start = moment.clone();
-        let mut attempt = 1;
-        loop {
-            let path = tests.join(&start);
-            match fs::create_dir(&path) {
-                Ok(()) => {
-                    point_latest(out, &Path::new(&name).join(&start))?;
-                    return Ok(Self { path });
-                }
-                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
-                    attempt += 1;
-                    start = format!("{moment}-{attempt:02}");
-                }
-                Err(e) => return Err(io_error("create", &path)(e)),
-            }
-        }
+        create_folder(out, test_name, started).map(|path| Self { path })
     }
 
     /// Opens the folder of a run that exists: the folder itself, `<out>/latest`, or any file directly in it.
@@ -251,6 +232,30 @@ impl RunFolder {
     }
 }
 
+/// Makes `<out>/<name>/<start time>/`, which is no one else's, and points `<out>/latest` at it.
+pub(crate) fn create_folder(out: &Path, name: &str, started: jiff::Timestamp) -> Result<PathBuf, RunError> {
+    let name = folder_name(name)?;
+    let tests = out.join(&name);
+    fs::create_dir_all(&tests).map_err(io_error("create", &tests))?;
+    let moment = started.strftime("%Y%m%dT%H%M%S.%3fZ").to_string();
+    let mut start = moment.clone();
+    let mut attempt = 1;
+    loop {
+        let path = tests.join(&start);
+        match fs::create_dir(&path) {
+            Ok(()) => {
+                point_latest(out, &Path::new(&name).join(&start))?;
+                return Ok(path);
+            }
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+                attempt += 1;
+                start = format!("{moment}-{attempt:02}");
+            }
+            Err(e) => return Err(io_error("create", &path)(e)),
+        }
+    }
+}
+
 /// A name for a folder: what is awkward in a path becomes `-`.
 fn folder_name(name: &str) -> Result<String, RunError> {
     let clean: String =
@@ -260,7 +265,7 @@ fn folder_name(name: &str) -> Result<String, RunError> {
 }
 
 /// Writes beside the file and renames onto it.
-fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), RunError> {
+pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), RunError> {
     let temporary = beside(path);
     let written = (|| {
         let mut file = fs::File::create(&temporary)?;

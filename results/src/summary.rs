@@ -30,12 +30,18 @@ pub fn write(run: &RunFolder, step_summary: Option<&Path>) -> Result<(), ReportE
     results_of(run)?;
     let text = render(&Contents::read(run)?, &run.path().to_string_lossy());
     run.write_bytes(&run.summary_md(), text.as_bytes())?;
-    if let Some(path) = step_summary {
-        let append = OpenOptions::new().create(true).append(true).open(path);
-        let io = |source| RunError::Io { doing: "append the summary to", path: path.to_owned(), source };
-        append.and_then(|mut file| file.write_all(text.as_bytes())).map_err(io)?;
-    }
-    Ok(())
+    Ok(append_to(step_summary, &text)?)
+}
+
+/// Appends a summary to the file that `GITHUB_STEP_SUMMARY` names, where it names one.
+///
+/// # Errors
+/// [`RunError::Io`] when it cannot be written.
+pub fn append_to(step_summary: Option<&Path>, text: &str) -> Result<(), RunError> {
+    let Some(path) = step_summary else { return Ok(()) };
+    let append = OpenOptions::new().create(true).append(true).open(path);
+    let io = |source| RunError::Io { doing: "append the summary to", path: path.to_owned(), source };
+    append.and_then(|mut file| file.write_all(text.as_bytes())).map_err(io)
 }
 
 /// The file's text.
@@ -134,7 +140,7 @@ fn counterexample(text: &mut String, contents: &Contents, results: &Results, ano
 }
 
 /// A block of code that ends where it should, whatever is in it.
-fn fenced(text: &mut String, code: &str) {
+pub(crate) fn fenced(text: &mut String, code: &str) {
     let mut fence = "```".to_owned();
     while code.contains(&fence) {
         fence.push('`');
@@ -143,7 +149,7 @@ fn fenced(text: &mut String, code: &str) {
 }
 
 /// Text that Markdown and HTML leave as it is, on one line.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

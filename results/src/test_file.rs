@@ -140,17 +140,21 @@ impl TestFile {
     /// The command that runs this test again, quoted for a POSIX shell.
     #[must_use]
     pub fn command_line(&self) -> String {
-        let mut line = String::from("growler");
         if self.command.is_empty() {
-            line.push_str(" test --seed ");
-            line.push_str(&self.seed.to_string());
+            return format!("growler test --seed {}", self.seed);
         }
-        for argument in &self.command {
-            line.push(' ');
-            line.push_str(&shell_quoted(argument));
-        }
-        line
+        command_line(&self.command)
     }
+}
+
+/// `growler` with these arguments, quoted for a POSIX shell.
+pub(crate) fn command_line(arguments: &[String]) -> String {
+    let mut line = String::from("growler");
+    for argument in arguments {
+        line.push(' ');
+        line.push_str(&shell_quoted(argument));
+    }
+    line
 }
 
 /// Strips `user:password@`, `?query` and `#fragment` from a URL.

@@ -1,0 +1,73 @@
+//! A suite as JUnit's XML: one case for each run.
+//!
+//! Whatever is no pass for the suite is a red case, what was never started included, so that a CI which looks
+//! at this file alone cannot be greener than the exit code. A run that is only measured is green, and says in
+//! its output what was found.
+
+use std::time::Duration;
+
+use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
+
+use super::file::{Row, Run, SuiteFile};
+use crate::contents::ReportError;
+use crate::test_file::command_line;
+use crate::verdict::Verdict;
+
+/// The file's text. Characters that XML does not know are left out.
+///
+/// # Errors
+/// [`ReportError::Render`] on a defect of the XML writer.
+pub fn render(suite: &SuiteFile) -> Result<String, ReportError> {
+    let mut cases = TestSuite::new(&suite.name);
+    let verdict = suite.verdict.map_or("none", Verdict::name);
+    for (name, value) in [("verdict", verdict), ("again", command_line(&suite.command).as_str())] {
+        cases.add_property(Property::new(name, value));
+    }
+    for row in &suite.rows {
+        for run in &row.runs {
+            cases.add_test_case(case(suite, row, run));
+        }
+    }
+    let mut report = Report::new("growler suite");
+    report.add_test_suite(cases);
+    report.to_string().map_err(|e| ReportError::Render { what: "junit.xml", reason: e.to_string() })
+}
+
+fn case(suite: &SuiteFile, row: &Row, run: &Run) -> TestCase {
+    let mut case = TestCase::new(format!("{}, seed {}", row.name, run.seed), status(run));
+    case.set_classname(format!("growler.{}", suite.name));
+    if let Some(took) = run.took_ms {
+        case.set_time(Duration::from_millis(took));
+    }
+    for (name, value) in [("run", &run.run), ("log", &run.log)] {
+        if let Some(value) = value {
+            case.add_property(Property::new(name, value));
+        }
+    }
+    let looked_away = run.verdict != run.counts_as && run.counts_as == Some(Verdict::Pass);
+    if let (Some(verdict), true) = (run.verdict, looked_away) {
+        let how = if row.judge { "expected" } else { "measured, not judged" };
+        case.set_system_out(format!("{how}: {verdict}\n{}", run.reasons.join("\n")));
+    }
+    case
+}
+
+fn status(run: &Run) -> TestCaseStatus {
+    let kind = match run.counts_as {
+        Some(Verdict::Pass) => return TestCaseStatus::success(),
+        Some(Verdict::Violation | Verdict::Vacuous) => NonSuccessKind::Failure,
+        Some(
+            Verdict::Unknown
+            | Verdict::Environment
+            | Verdict::Interrupted
+            | Verdict::Usage
+            | Verdict::Internal,
+        )
+        | None => NonSuccessKind::Error,
+    };
+    let mut status = TestCaseStatus::non_success(kind);
+    let counts_as = run.counts_as.unwrap_or(Verdict::Interrupted);
+    let first = run.reasons.first().map_or("it was not started", String::as_str);
+    status.set_type(counts_as.name()).set_message(first).set_description(run.reasons.join("\n"));
+    status
+}
