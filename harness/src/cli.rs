@@ -7,6 +7,7 @@ mod list;
 mod options;
 mod report;
 mod store;
+mod suite;
 mod test;
 
 pub(crate) use options::TestOptions;
@@ -40,6 +41,8 @@ const EXIT_CODES: &str = "Exit codes: 0 pass, 1 violation, 2 unknown, 3 vacuous,
 enum Command {
     /// Run one test: a workload under faults, recorded, checked and reported
     Test(Box<test::TestCommand>),
+    /// Run a matrix of tests as one gate: one verdict, one page
+    Suite(suite::SuiteCommand),
     /// Check a recorded history, and run nothing
     Check(check::CheckCommand),
     /// Write a history in another tool's format, so that the other tool can judge it too
@@ -58,6 +61,7 @@ enum Command {
 pub(crate) fn run(cli: Cli) -> Result<Verdict, CommandError> {
     match cli.command {
         Command::Test(c) => c.run(),
+        Command::Suite(c) => c.run(),
         Command::Check(c) => c.run(),
         Command::Export(c) => c.run(),
         Command::Report(c) => c.run(),

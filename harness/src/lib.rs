@@ -2,12 +2,13 @@
 //!
 //! [`main`] does three things: it reads the command line, runs the command, and turns what came of it into
 //! one of the exit codes of [`growler_results::verdict::Verdict`]. Everything else is in `cli` (one file a
-//! command), `driver` (the phases of a run) and `cluster` (the system under test).
+//! command), `driver` (the phases of a run), `cluster` (the system under test) and `suite` (many runs as one).
 
 mod cli;
 mod cluster;
 mod driver;
 mod error;
+mod suite;
 
 use std::process::ExitCode;
 

@@ -32,6 +32,7 @@ use parking_lot::Mutex;
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
+pub use self::death::die_with_parent;
 use self::slot::{Ended, Slot};
 use self::spawner::Spawner;
 use crate::cluster::{ClusterError, NodeName, ProcessState, Processes};
@@ -273,7 +274,7 @@ fn build(node: &NodeCommand) -> io::Result<Command> {
         .stdout(log.try_clone()?)
         .stderr(log)
         .process_group(0);
-    death::die_with_parent(&mut command);
+    die_with_parent(&mut command);
     Ok(command)
 }
 
@@ -284,7 +285,7 @@ pub(crate) async fn nodes_die_with_us() -> Result<(), String> {
     }
     let mut command = Command::new("sleep");
     command.arg("600").process_group(0);
-    death::die_with_parent(&mut command);
+    die_with_parent(&mut command);
     let spawner = Spawner::start().map_err(|e| e.to_string())?;
     let mut child = spawner.spawn(command).await.map_err(|e| format!("cannot run sleep: {e}"))?;
     drop(spawner);

@@ -62,6 +62,11 @@ impl Prepared {
     }
 }
 
+/// Checks the options as a run would before it starts anything.
+pub(crate) fn check_options(options: &TestOptions) -> Result<(), CommandError> {
+    prepare(options).map(drop)
+}
+
 /// Checks the options, and fills in those that follow from others.
 pub(crate) fn prepare(options: &TestOptions) -> Result<Prepared, CommandError> {
     check_values(options).usage()?;

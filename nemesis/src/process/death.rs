@@ -7,10 +7,11 @@
 
 use std::process::Command;
 
-/// Makes the command's process get a SIGKILL once the thread that spawns it is gone.
+/// Makes the command's process get a SIGKILL once the thread that spawns it is gone. So spawn it on a thread that
+/// lives as long as the process may.
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
-pub(super) fn die_with_parent(command: &mut Command) {
+pub fn die_with_parent(command: &mut Command) {
     use std::os::unix::process::CommandExt;
 
     use nix::errno::Errno;
@@ -32,4 +33,4 @@ pub(super) fn die_with_parent(command: &mut Command) {
 
 /// Nothing: this system has no such signal.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn die_with_parent(_command: &mut Command) {}
+pub fn die_with_parent(_command: &mut Command) {}
