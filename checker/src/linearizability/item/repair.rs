@@ -4,7 +4,7 @@
 //! value e was written, and would have done between; or a write was never answered, was seen by nobody and
 //! left out, and was the one that replaced e for a moment.
 //!
-//! So take a *stretch* of the order around the refusal, and ask the [general](crate::linearizability::general)
+//! So take a *stretch* of the order around the refusal, and ask the [`general`]
 //! engine for another order of its jobs, from the state before it to the state behind it, in which every
 //! refusal in it is satisfied. Some writes that were left out may be used. All other jobs stay as they
 //! are.
