@@ -17,6 +17,6 @@ mod reply;
 pub mod server;
 mod tables;
 
-pub use backend::{Backend, BackendError, Consistency};
+pub use backend::{Ask, Backend, BackendError, Consistency};
 pub use memory::MemoryBackend;
 pub use server::{Service, Status, serve, serve_connection};

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
-use super::backend::{Backend, Written};
+use super::backend::{Ask, Backend, Written};
 use super::constraint::Constraints;
 use super::error::ApiError;
 use super::parameters::{
@@ -149,7 +149,7 @@ pub(super) async fn get_item(backend: &dyn Backend, mut request: GetRequest) -> 
     let key = schema(backend, &table).await?.key_of_map(&key)?;
     let consistency = consistency(request.consistent_read);
     let got = backend
-        .get(&table, &key, consistency)
+        .get(&table, &key, consistency, &Ask::default())
         .await
         .map_err(|error| ApiError::from(error).at(backend.partition_of(&table, &key)))?;
     let size = got.item.as_ref().map_or(0, item_size);
@@ -222,9 +222,16 @@ impl WriteRequest {
         matches!(self.return_values.as_deref(), Some("UPDATED_OLD" | "UPDATED_NEW"))
     }
 
+    /// Whether the answer shows the item as it was.
+    fn returns_old(&self) -> bool {
+        matches!(self.return_values.as_deref(), Some("ALL_OLD" | "UPDATED_OLD"))
+    }
+
     async fn write(&self, backend: &dyn Backend, mutation: Mutation) -> Result<Written, ApiError> {
         let partition = backend.partition_of(&mutation.table, &mutation.key);
-        backend.write(mutation).await.map_err(|error| ApiError::from(error).at(partition))
+        let old_image = self.returns_old();
+        let ask = Ask { old_image, ..Ask::default() };
+        backend.write(mutation, &ask).await.map_err(|error| ApiError::from(error).at(partition))
     }
 
     /// The answer to a decided write; `size` is that of the item put, `targets` what an update wrote.
