@@ -7,6 +7,9 @@
 //! version, ring, merkle: pure                membership: who can be reached
 //! ```
 
+pub mod catalogue;
+pub mod hints;
 pub mod merkle;
+pub mod replica;
 pub mod ring;
 pub mod version;
