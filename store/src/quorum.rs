@@ -7,9 +7,23 @@
 //! version, ring, merkle: pure                membership: who can be reached
 //! ```
 
+mod anti_entropy;
 pub mod catalogue;
+mod collect;
+mod coordinator;
+mod handoff;
 pub mod hints;
+pub mod member;
+pub mod membership;
 pub mod merkle;
+pub mod options;
+mod peers;
+mod placement;
+mod ranges;
+mod repair;
 pub mod replica;
 pub mod ring;
+mod service;
+pub mod store;
 pub mod version;
+pub mod wire;

@@ -275,6 +275,18 @@ impl Replica {
         self.inner.live.lock().index.hints.nodes()
     }
 
+    /// A number that this node never uses twice, and that is greater than all before.
+    ///
+    /// # Errors
+    /// It cannot be written down.
+    pub fn draw_epoch(&self) -> io::Result<(u64, Durable)> {
+        let mut live = self.inner.live.lock();
+        let epoch = live.next_epoch;
+        live.next_epoch += 1;
+        let durable = self.inner.commit(&mut live, Vec::new())?;
+        Ok((epoch, durable))
+    }
+
     /// Takes over what is said of a table; `None` when it was known.
     ///
     /// # Errors

@@ -24,6 +24,8 @@ use serde::{Deserialize, Serialize};
 
 pub use clock::{Actor, BadContext, Clock, Dot};
 
+pub use super::options::Resolve;
+
 use crate::api::backend::Timestamp;
 use crate::bugs::Bugs;
 use crate::item::Item;
@@ -55,15 +57,6 @@ pub struct State {
     pub clock: Clock,
     /// What none of them superseded, in the order of dots.
     pub versions: Vec<Version>,
-}
-
-/// What becomes of versions that do not know each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Resolve {
-    /// They stand side by side until a client reconciles them.
-    Siblings,
-    /// The one with the greatest timestamp stays.
-    Lww,
 }
 
 /// How states change: the same on every node of a cluster.
