@@ -72,10 +72,10 @@ pub(crate) fn bare() -> Options {
         anti_entropy: false,
         partitions: 16,
         hint_expiry: Duration::from_secs(600),
-        request_timeout: ms(1500),
+        request_timeout: ms(3000),
         anti_entropy_every: ms(100),
         gossip_every: ms(50),
-        suspect_for: ms(500),
+        suspect_for: ms(800),
         tombstones_every: ms(200),
     }
 }
