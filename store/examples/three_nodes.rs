@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
-use growler_store::node::{NodeConfig, run};
+use growler_store::node::{NodeConfig, Style, run};
 use tokio_util::sync::CancellationToken;
 
 /// An address that was free a moment ago.
@@ -32,6 +32,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         let others = names.iter().zip(&addresses).filter(|(other, _)| **other != name);
         let config = NodeConfig {
             name: name.to_owned(),
+            style: Style::Leader,
             data_dir: folder.path().join(name),
             client_listen: addresses[position].0,
             peer_listen: addresses[position].1,

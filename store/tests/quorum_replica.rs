@@ -14,7 +14,7 @@ use growler_store::item::{AttributeValue, Item, KeyValue, PrimaryKey};
 use growler_store::quorum::merkle::Tree;
 use growler_store::quorum::replica::{Decision, Limits, Replica};
 use growler_store::quorum::ring::Ring;
-use growler_store::quorum::version::{Actor, Clock, Resolve, Rules, State, Write};
+use growler_store::quorum::version::{Actor, Context, Resolve, Rules, State, Write};
 use growler_store::world::{Crash, InlineSpawn, ManualClock, Mono, Rng, SimDisk, TokioNet, World};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -78,7 +78,7 @@ fn step(replica: &Replica, ledger: &mut Ledger, rng: &mut ChaCha8Rng, number: u6
     let merged = |known: &State, state: &State| RULES.sync(known, state);
     match rng.random_range(0..6) {
         0..=2 => {
-            let context = rng.random_bool(0.5).then(Clock::default);
+            let context = rng.random_bool(0.5).then(Context::default);
             let put = |_: &State| Decision::Put { context, value: Some(item(number)), told: () };
             let Ok(updated) = replica.update(TABLE, &key(at), &State::default(), &[], put) else {
                 return false;

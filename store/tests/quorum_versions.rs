@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use growler_store::bugs::Bugs;
 use growler_store::item::{AttributeValue, Item};
-use growler_store::quorum::version::{Actor, BadContext, Clock, Resolve, Rules, State, Write};
+use growler_store::quorum::version::{Actor, BadContext, Context, Resolve, Rules, State, Write};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -32,7 +32,7 @@ struct Simulation {
     dots: BTreeMap<String, usize>,
     times: Vec<(i64, String, String)>,
     /// What clients carry: a context and what it stands for.
-    contexts: Vec<(Clock, History)>,
+    contexts: Vec<(Context, History)>,
     epochs: Vec<u64>,
 }
 
@@ -46,7 +46,7 @@ impl Simulation {
             histories: Vec::new(),
             dots: BTreeMap::new(),
             times: Vec::new(),
-            contexts: vec![(Clock::default(), History::new())],
+            contexts: vec![(Context::default(), History::new())],
             epochs: vec![1; replicas],
         }
     }
@@ -84,7 +84,7 @@ impl Simulation {
     fn read(&mut self, first: usize, second: usize) {
         let merged = self.rules.sync(&self.states[first], &self.states[second]);
         let known = self.known[first].union(&self.known[second]).copied().collect();
-        self.contexts.push((merged.clock, known));
+        self.contexts.push((Context::of(&merged), known));
     }
 
     fn versions(&self, replica: usize) -> BTreeSet<usize> {
@@ -98,6 +98,16 @@ impl Simulation {
             known.iter().any(|other| other != write && self.histories[*other].contains(write))
         };
         known.iter().filter(|write| !superseded(write)).copied().collect()
+    }
+
+    /// Whoever had seen a write has a later time, whatever the clocks.
+    fn times_follow_contexts(&self) -> bool {
+        let later = |write: usize| {
+            self.histories[write]
+                .iter()
+                .all(|seen| *seen == write || self.times[*seen].0 < self.times[write].0)
+        };
+        (0..self.histories.len()).all(later)
     }
 
     /// The latest of all that came.
@@ -137,6 +147,7 @@ fn siblings_are_exactly_the_writes_that_nobody_superseded() {
                 conflicts += usize::from(versions.len() > 1);
             }
         }
+        assert!(simulation.times_follow_contexts(), "seed {seed}");
     }
     assert!(conflicts > 1000, "only {conflicts} conflicts: nothing was shown");
 }
@@ -152,6 +163,7 @@ fn the_last_writer_wins_whatever_the_order_and_the_clocks() {
                 assert_eq!(simulation.versions(replica), simulation.latest(replica), "seed {seed}");
             }
         }
+        assert!(simulation.times_follow_contexts(), "seed {seed}");
     }
 }
 
@@ -179,13 +191,13 @@ fn merging_is_commutative_associative_and_idempotent() {
 fn two_blind_writers_at_one_coordinator_that_saw_the_same_are_siblings() {
     let mut state = State::default();
     let actor = Actor { node: String::from("n1"), epoch: 3 };
-    let empty = Clock::default();
+    let empty = Context::default();
     let write =
         |number| Write { actor: &actor, context: Some(&empty), value: Some(item(number)), wall_ns: 0 };
     SIBLINGS.put(&mut state, write(1));
     SIBLINGS.put(&mut state, write(2));
     assert_eq!(state.dots(), "n1/3:1|n1/3:2");
-    let context = state.clock.clone();
+    let context = Context::of(&state);
     SIBLINGS.put(&mut state, Write { context: Some(&context), ..write(3) });
     assert_eq!((state.dots().as_str(), state.clock.to_text()["n1/3"]), ("n1/3:3", 3));
 }
@@ -193,7 +205,7 @@ fn two_blind_writers_at_one_coordinator_that_saw_the_same_are_siblings() {
 #[test]
 fn a_value_is_shown_before_a_later_tombstone_and_the_latest_value_before_others() {
     let actor = |node: &str| Actor { node: node.to_owned(), epoch: 1 };
-    let empty = Clock::default();
+    let empty = Context::default();
     let mut state = State::default();
     for (node, value, wall_ns) in [("n1", Some(1), 5), ("n2", Some(2), 7), ("n3", None, 9)] {
         let value = value.map(item);
@@ -215,10 +227,11 @@ fn a_context_comes_back_as_it_was_given_and_nothing_else_is_one() {
         simulation.step(&mut rng);
     }
     for state in &simulation.states {
-        assert_eq!(Clock::from_token(&state.clock.token()), Ok(state.clock.clone()));
+        let context = Context::of(state);
+        assert_eq!(Context::from_token(&context.token()), Ok(context));
     }
-    for forged in ["", "!", "AAAA", "n1/3", "////"] {
-        assert_eq!(Clock::from_token(forged), Err(BadContext), "{forged}");
+    for forged in ["", "!", "AAAA", "n1/3", "////", "BQ"] {
+        assert_eq!(Context::from_token(forged), Err(BadContext), "{forged}");
     }
 }
 

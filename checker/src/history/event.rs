@@ -137,14 +137,23 @@ pub struct Extra {
     pub context: Option<Value>,
     /// The store's own timestamp.
     pub timestamp: Option<Value>,
+    /// How many versions a read found side by side, where there was more than one.
+    pub siblings: Option<u64>,
     /// The store's region.
     pub region: Option<Name>,
 }
 
 impl Extra {
     /// What most events have.
-    pub const NOTHING: Self =
-        Self { token: None, attempt: None, version: None, context: None, timestamp: None, region: None };
+    pub const NOTHING: Self = Self {
+        token: None,
+        attempt: None,
+        version: None,
+        context: None,
+        timestamp: None,
+        siblings: None,
+        region: None,
+    };
 }
 
 static NOTHING: Extra = Extra::NOTHING;

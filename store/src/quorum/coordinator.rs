@@ -26,7 +26,7 @@ use super::placement::Placement;
 use super::replica::{Decision, Updated};
 use super::ring::partition_name;
 use super::store::{QuorumStore, extension};
-use super::version::{Clock, State};
+use super::version::{Context, State};
 use super::wire::{Answer, Request};
 use crate::api::backend::{Ask, BackendError, Written};
 use crate::item::{Action, Change, Item, Mutation, MutationRefused, MutationReply, apply};
@@ -87,7 +87,7 @@ impl QuorumStore {
     ) -> Result<Written, BackendError> {
         let deadline = self.inner.world.clock.now() + within;
         let (_, w) = self.quorum(ask)?;
-        let context = ask.context.as_deref().map(Clock::from_token).transpose();
+        let context = ask.context.as_deref().map(Context::from_token).transpose();
         let context = context.map_err(|error| BackendError::Validation(error.to_string()))?;
         let key = mutation.key.storage_key();
         let place = self.placement(mutation.key.partition_hash());
@@ -269,7 +269,7 @@ fn needs_to_read(mutation: &Mutation, ask: &Ask) -> bool {
 fn decision(
     entry: &TableEntry,
     mutation: &Mutation,
-    context: Option<Clock>,
+    context: Option<Context>,
     state: &State,
 ) -> Decision<Reply> {
     let shown: Option<&Item> = state.shown().and_then(|version| version.value.as_ref());

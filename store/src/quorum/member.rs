@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::membership::{Membership, Pace, Send};
@@ -168,16 +168,22 @@ impl QuorumMember {
         }
     }
 
-    /// What the node's status says of its part: who owns what, who is believed to be up, and what waits
-    /// here for whom.
+    /// What the node's status says of its part: who is believed to be up, the partitions and keys that it
+    /// has, and how much waits here for others.
     #[must_use]
     pub fn status(&self) -> Value {
+        let store = &self.store;
+        let mut members = store.membership().view();
+        members.insert(store.replica().node().to_owned(), true);
+        let said = |(node, is_up)| (node, Value::from(if is_up { "up" } else { "down" }));
+        let members: Map<String, Value> = members.into_iter().map(said).collect();
         json!({
             "style": "quorum",
-            "owners": self.store.owners(),
-            "up": self.store.membership().view(),
-            "hints": self.store.replica().hint_counts(),
-            "tables": self.store.known_tables(),
+            "members": members,
+            "owned": store.owned(),
+            "keys": store.replica().keys(),
+            "hints": store.replica().hint_counts().values().sum::<usize>(),
+            "tables": store.known_tables(),
         })
     }
 

@@ -30,7 +30,7 @@ pub use self::pages::{Limits, States};
 use super::catalogue::{Catalogue, Merged, TableEntry, TableId};
 use super::hints::{HINTS, HintKey, Key};
 use super::ring::Ring;
-use super::version::{Actor, Clock, Resolve, Rules, State, Version, Write};
+use super::version::{Actor, Context, Resolve, Rules, State, Version, Write};
 use crate::engine::{Engine, GroupId, GroupRows, GroupWal};
 use crate::item::Item;
 use crate::world::World;
@@ -54,7 +54,7 @@ pub enum Decision<T> {
     /// A new version.
     Put {
         /// What the writer had seen; `None`: all that there is.
-        context: Option<Clock>,
+        context: Option<Context>,
         /// The item, or a deletion.
         value: Option<Item>,
         /// What the writer is told.

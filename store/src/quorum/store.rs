@@ -4,7 +4,6 @@
 //! writes by an owner of their key ([`super::coordinator`]), pages partition by partition
 //! ([`super::ranges`]).
 
-use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +19,7 @@ use super::peers::Peers;
 use super::ranges::Wanted;
 use super::replica::Replica;
 use super::ring::{PartitionId, Ring, partition_name};
-use super::version::{State, Version};
+use super::version::{Context, State, Version};
 use super::wire::{Answer, Request};
 use crate::api::backend::{
     Ask, Extension, Got, Page, QueryRange, ScanRange, SiblingVersion, TableDescription, TableStatus,
@@ -84,12 +83,11 @@ impl QuorumStore {
         &self.inner.membership
     }
 
-    /// The owners of every partition.
+    /// The names of the partitions that this node is an owner of.
     #[must_use]
-    pub fn owners(&self) -> BTreeMap<String, Vec<String>> {
+    pub fn owned(&self) -> Vec<String> {
         let all = 0..self.inner.ring.partitions();
-        all.map(|partition| (partition_name(partition), self.placement_of(partition).owners.to_vec()))
-            .collect()
+        all.filter(|partition| self.owns(self.placement_of(*partition))).map(partition_name).collect()
     }
 
     /// The owners of a key.
@@ -220,7 +218,7 @@ pub(super) fn extension(
         timestamp: version.timestamp.clone(),
     };
     Extension {
-        context: state.clock.token(),
+        context: Context::of(state).token(),
         clock: state.clock.to_text(),
         version,
         timestamp,

@@ -22,7 +22,7 @@ mod clock;
 
 use serde::{Deserialize, Serialize};
 
-pub use clock::{Actor, BadContext, Clock, Dot};
+pub use clock::{Actor, BadContext, Clock, Context, Dot};
 
 pub use super::options::Resolve;
 
@@ -74,7 +74,7 @@ pub struct Write<'a> {
     /// Who mints.
     pub actor: &'a Actor,
     /// What the writer had seen; `None`: all that the state has.
-    pub context: Option<&'a Clock>,
+    pub context: Option<&'a Context>,
     /// The item, or `None` for a deletion.
     pub value: Option<Item>,
     /// The coordinator's wall clock, in nanoseconds since 1970.
@@ -166,13 +166,13 @@ impl Rules {
         let timestamp = self.timestamp(state, &write);
         match (self.resolve, write.context) {
             (Resolve::Siblings, Some(context)) => {
-                state.versions.retain(|version| !context.covers(&version.dot));
-                state.clock.join(context);
+                state.versions.retain(|version| !context.clock.covers(&version.dot));
+                state.clock.join(&context.clock);
             }
             (Resolve::Siblings, None) | (Resolve::Lww, _) => state.versions.clear(),
         }
         if let (Resolve::Lww, Some(context)) = (self.resolve, write.context) {
-            state.clock.join(context);
+            state.clock.join(&context.clock);
         }
         let dot = state.clock.mint(write.actor);
         let version = Version { dot, timestamp, value: write.value };
@@ -183,8 +183,10 @@ impl Rules {
 
     /// The wall clock's time, unless that is not after what is written over.
     fn timestamp(self, state: &State, write: &Write<'_>) -> Timestamp {
-        let known = state.versions.iter().map(|version| version.timestamp.ns.saturating_add(1)).max();
-        let ns = known.map_or(write.wall_ns, |known| known.max(write.wall_ns));
+        let here = state.versions.iter().map(|version| version.timestamp.ns);
+        let seen = write.context.and_then(|context| context.latest_ns);
+        let after = here.chain(seen).max().map(|known| known.saturating_add(1));
+        let ns = after.map_or(write.wall_ns, |after| after.max(write.wall_ns));
         Timestamp { ns, node: write.actor.node.clone() }
     }
 }

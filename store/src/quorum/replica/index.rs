@@ -20,6 +20,8 @@ use crate::world::Mono;
 #[derive(Debug, Default)]
 pub(super) struct Index {
     pub(super) hints: HintList,
+    /// How many rows there are.
+    pub(super) keys: BTreeMap<TableId, u64>,
     trees: BTreeMap<(TableId, PartitionId), Tree>,
     /// The rows that are nothing but tombstones, and when they last changed.
     graves: BTreeMap<(TableId, Key), Mono>,
@@ -53,6 +55,8 @@ impl Index {
         let digest = |row: Option<&Row>| row.map(|row| row.state.digest());
         let tree = self.trees.entry((table, ring.partition_of(hash_of(key)))).or_default();
         tree.change(key, digest(before), digest(after));
+        let keys = self.keys.entry(table).or_default();
+        *keys = (*keys + u64::from(after.is_some())).saturating_sub(u64::from(before.is_some()));
         let at = (table, key.to_vec());
         if after.is_some() {
             self.buried.remove(&at);
@@ -66,6 +70,7 @@ impl Index {
 
     /// Forgets a table.
     pub(super) fn drop_table(&mut self, table: TableId) {
+        self.keys.remove(&table);
         self.trees.retain(|(at, _), _| *at != table);
         self.graves.retain(|(at, _), _| *at != table);
         self.buried.retain(|(at, _), _| *at != table);

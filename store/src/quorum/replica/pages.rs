@@ -150,6 +150,12 @@ impl Replica {
         (Bound::Included(first.to_be_bytes().to_vec()), end)
     }
 
+    /// How many rows there are, those with nothing but tombstones among them.
+    #[must_use]
+    pub fn keys(&self) -> u64 {
+        self.inner.live.lock().index.keys.values().sum()
+    }
+
     /// The roots of all trees that are not empty.
     #[must_use]
     pub fn roots(&self) -> BTreeMap<(TableId, PartitionId), u64> {

@@ -10,6 +10,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
+use super::State;
+
 /// Who mints events of a key: a node, in one of its times of knowing the key. Shown as `n1/3`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Actor {
@@ -31,6 +33,16 @@ pub struct Dot {
 /// A set of events: of each actor, all up to a number.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Clock(BTreeMap<Actor, u64>);
+
+/// What a client has seen, as it carries it from an answer to a later write.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Context {
+    /// The events.
+    pub clock: Clock,
+    /// The greatest time among the versions, so that what is written over them gets a later one, also
+    /// where it is not known: nanoseconds since 1970.
+    pub latest_ns: Option<i64>,
+}
 
 /// A context that no answer of this store gave.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -97,21 +109,30 @@ impl Clock {
     pub fn to_text(&self) -> BTreeMap<String, u64> {
         self.iter().map(|(actor, counter)| (actor.to_string(), counter)).collect()
     }
+}
 
-    /// The clock as clients carry it: opaque, URL-safe base64.
+impl Context {
+    /// What who sees this state has seen.
+    #[must_use]
+    pub fn of(state: &State) -> Self {
+        let latest_ns = state.versions.iter().map(|version| version.timestamp.ns).max();
+        Self { clock: state.clock.clone(), latest_ns }
+    }
+
+    /// The context as text: opaque, URL-safe base64.
     #[must_use]
     pub fn token(&self) -> String {
         // Maps of strings and numbers always encode.
-        URL_SAFE_NO_PAD.encode(postcard::to_stdvec(&self.0).unwrap_or_default())
+        URL_SAFE_NO_PAD.encode(postcard::to_stdvec(self).unwrap_or_default())
     }
 
-    /// The clock of a token.
+    /// The context of a token.
     ///
     /// # Errors
-    /// The token is not one of [`Clock::token`].
+    /// The token is not one of [`Context::token`].
     pub fn from_token(token: &str) -> Result<Self, BadContext> {
         let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| BadContext)?;
-        let (clock, rest) = postcard::take_from_bytes(&bytes).map_err(|_| BadContext)?;
-        if rest.is_empty() { Ok(Self(clock)) } else { Err(BadContext) }
+        let (context, rest) = postcard::take_from_bytes(&bytes).map_err(|_| BadContext)?;
+        if rest.is_empty() { Ok(context) } else { Err(BadContext) }
     }
 }
