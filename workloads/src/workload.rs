@@ -116,6 +116,9 @@ pub struct Invocation {
     pub via: Option<&'static str>,
     /// The index of the node that must be asked; the worker's own where there is none.
     pub node: Option<usize>,
+    /// The context that it is sent in, as a clock to be recorded: what an earlier event had in its `context`.
+    /// Whoever sends it must know the token that came with that clock.
+    pub context: Option<Value>,
 }
 
 /// How an operation ended: what the completion's line says.

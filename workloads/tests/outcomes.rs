@@ -276,7 +276,7 @@ async fn versions_are_asked_for_and_told_in_headers() {
     let put = PutItem { table_name: "t", item, expressions: Expressions::default(), return_values: None };
     let ask = Ask { context: Some("AgRu"), ..Ask::default() };
     let answer = server.client().ask(0, &put, &ask).await;
-    assert_eq!(answer.versioning.unwrap().siblings, None);
+    assert_eq!(answer.versioning.unwrap().siblings, Some(2));
     let seen = server.seen.lock().unwrap().pop().unwrap();
     assert_eq!(seen.header("x-growler-context"), Some("AgRu"));
     server.client().send(0, &put).await;

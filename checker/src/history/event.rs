@@ -133,11 +133,12 @@ pub struct Extra {
     pub attempt: Option<u64>,
     /// What the store returned of its own ordering.
     pub version: Option<Value>,
-    /// The causal context that the store returned.
+    /// The causal context: on a completion what the store returned, on an invocation what the operation was
+    /// sent with.
     pub context: Option<Value>,
     /// The store's own timestamp.
     pub timestamp: Option<Value>,
-    /// How many versions a read found side by side, where there was more than one.
+    /// How many versions the store held beside each other, where it said that there were several.
     pub siblings: Option<u64>,
     /// The store's region.
     pub region: Option<Name>,

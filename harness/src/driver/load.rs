@@ -166,6 +166,9 @@ impl Load {
                 event.via = op.via.map(Name::from);
                 event.node = self.nodes.get(node).cloned();
                 event.intended = intended;
+                if let Some(context) = &op.context {
+                    event.extra_mut().context = Some(context.clone());
+                }
                 let recorded = self.recorder.record(event);
                 generator.update(&recorded);
                 if let Some(tap) = &self.tap {
@@ -192,6 +195,7 @@ impl Load {
             error: completion.error.map(Into::into),
             partition: completion.partition.map(Into::into),
             intended: None,
+            extra: None,
             ..invoked
         };
         if let Some(versioning) = completion.versioning.filter(|_| kind == EventType::Ok) {

@@ -102,7 +102,9 @@ impl QuorumStore {
         let (r, w) = (ask.r.unwrap_or(self.inner.options.r), ask.w.unwrap_or(self.inner.options.w));
         for (name, value) in [("r", r), ("w", w)] {
             if value < 1 || value > n {
-                let what = format!("{name}={value} is not possible: there are n={n} copies of each item");
+                let what = format!(
+                    "The header x-growler-quorum cannot be `{name}={value}`: there are n={n} copies of each item"
+                );
                 return Err(BackendError::Validation(what));
             }
         }

@@ -173,7 +173,7 @@ impl Client {
             Err((seen, message)) => return failed(seen, Failure::new("", message)),
         };
         let partition = header(&response, &PARTITION).map(str::to_owned);
-        let versioning = Versioning::read(response.headers(), R::KIND.only_reads());
+        let versioning = Versioning::read(response.headers());
         match read::<R>(&response) {
             Ok(output) => Answer { outcome: Outcome::Ok(output), partition, versioning },
             Err((seen, failure)) => Answer { partition, versioning, ..failed(seen, *failure) },

@@ -43,7 +43,7 @@ pub struct Versioning {
     pub clock: Option<BTreeMap<String, u64>>,
     /// When what was read or written was written, in nanoseconds, and the node whose clock that was.
     pub timestamp: Option<(i64, String)>,
-    /// How many versions a read found side by side.
+    /// How many versions there are side by side, after a write too.
     pub siblings: Option<u64>,
 }
 
@@ -70,8 +70,8 @@ impl Ask<'_> {
 }
 
 impl Versioning {
-    /// What the headers of an answer, to a read or to a write, say; none where the server keeps no versions.
-    pub(super) fn read(headers: &HeaderMap, of_read: bool) -> Option<Box<Self>> {
+    /// What the headers of an answer say; none where the server keeps no versions.
+    pub(super) fn read(headers: &HeaderMap) -> Option<Box<Self>> {
         let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
         let version = text(&VERSION)?.to_owned();
         let timestamp = text(&TIMESTAMP).and_then(|text| {
@@ -83,7 +83,7 @@ impl Versioning {
             token: text(&CONTEXT).map(str::to_owned),
             clock: text(&CLOCK).and_then(|text| serde_json::from_str(text).ok()),
             timestamp,
-            siblings: text(&SIBLINGS).filter(|_| of_read).and_then(|text| text.parse().ok()),
+            siblings: text(&SIBLINGS).and_then(|text| text.parse().ok()),
         }))
     }
 }
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn an_answer_s_headers_are_read_one_by_one() {
-        assert_eq!(Versioning::read(&headers(&[("x-growler-partition", "p1")]), true), None);
+        assert_eq!(Versioning::read(&headers(&[("x-growler-partition", "p1")])), None);
         let whole = headers(&[
             ("x-growler-version", "n1/3:5|n2/1:2"),
             ("x-growler-context", "AgRu"),
@@ -141,15 +141,13 @@ mod tests {
             timestamp: Some((-17, "n1".into())),
             siblings: Some(2),
         };
-        assert_eq!(Versioning::read(&whole, true).as_deref(), Some(&expected));
-        let of_write = Versioning { siblings: None, ..expected };
-        assert_eq!(Versioning::read(&whole, false).as_deref(), Some(&of_write));
+        assert_eq!(Versioning::read(&whole).as_deref(), Some(&expected));
         let broken = headers(&[
             ("x-growler-version", ""),
             ("x-growler-clock", r#"{"n1/3":-5}"#),
             ("x-growler-timestamp", "17"),
             ("x-growler-siblings", "many"),
         ]);
-        assert_eq!(Versioning::read(&broken, true).as_deref(), Some(&Versioning::default()));
+        assert_eq!(Versioning::read(&broken).as_deref(), Some(&Versioning::default()));
     }
 }
