@@ -6,7 +6,7 @@
 //! deleted table stays deleted. Nobody prevents two nodes that are cut off from creating the same name:
 //! the earlier table, with its rows, goes when they meet. That is what this style promises and no more.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -59,6 +59,8 @@ pub struct Merged {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Catalogue {
     by_name: BTreeMap<String, TableEntry>,
+    /// The tables that were there and lost their names to others, as far as was heard.
+    replaced: BTreeSet<TableId>,
 }
 
 impl Catalogue {
@@ -73,6 +75,7 @@ impl Catalogue {
                 (wins, Some(if wins { known.id } else { entry.id }))
             }
         };
+        self.replaced.extend(loser);
         if !wins {
             return Merged { changed: None, dropped: loser };
         }
@@ -96,7 +99,7 @@ impl Catalogue {
     /// Whether rows of this table are to be kept: those of a table that nobody has spoken of yet are.
     #[must_use]
     pub fn keeps(&self, id: TableId) -> bool {
-        self.by_name.values().all(|entry| entry.id != id || !entry.deleted)
+        !self.replaced.contains(&id) && self.by_name.values().all(|entry| entry.id != id || !entry.deleted)
     }
 
     /// All entries, in the order of names, deleted ones too.
@@ -166,6 +169,6 @@ mod tests {
             Merged { changed: Some(gone.clone()), dropped: Some(second.id) }
         );
         assert_eq!(catalogue.merge(second.clone()), Merged::default());
-        assert!(!catalogue.keeps(second.id) && catalogue.keeps(first.id));
+        assert!(!catalogue.keeps(second.id) && !catalogue.keeps(first.id) && catalogue.keeps(first.id + 1));
     }
 }

@@ -33,7 +33,7 @@ use crate::item::{Action, Change, Item, Mutation, MutationRefused, MutationReply
 use crate::world::Mono;
 
 /// How long a part of its time a coordinator waits for an owner before somebody stands in for it.
-const IMPATIENCE: u32 = 3;
+pub(super) const IMPATIENCE: u32 = 3;
 
 type Reply = Result<MutationReply, MutationRefused>;
 
@@ -85,6 +85,9 @@ impl QuorumStore {
         ask: &Ask,
         within: Duration,
     ) -> Result<Written, BackendError> {
+        if !self.inner.replica.tables(|tables| tables.keeps(entry.id)) {
+            return Err(BackendError::TableNotFound(entry.schema.name.clone()));
+        }
         let deadline = self.inner.world.clock.now() + within;
         let (_, w) = self.quorum(ask)?;
         let context = ask.context.as_deref().map(Context::from_token).transpose();

@@ -12,6 +12,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::oneshot;
 
 use super::catalogue::TableId;
+use super::coordinator::IMPATIENCE;
 use super::hints::Key;
 use super::placement::Placement;
 use super::store::QuorumStore;
@@ -93,7 +94,7 @@ impl Reading {
         for node in readers {
             asked.push(ask(&self.store, node, self.table, self.key.clone()));
         }
-        let patience = inner.world.clock.sleep(inner.options.request_timeout / 3);
+        let patience = inner.world.clock.sleep(inner.options.request_timeout / IMPATIENCE);
         let end = inner.world.clock.sleep_until(deadline);
         tokio::pin!(patience, end);
         let mut impatient = false;
