@@ -33,7 +33,9 @@ fn siblings(answer: &Answer) -> BTreeSet<&str> {
 
 #[test]
 fn its_nodes_find_each_other_and_keep_siblings_until_a_client_reconciles_them() {
-    let store = Store::start(&["--store", "quorum"]);
+    // Patient, so that a busy machine is not taken for a dead node.
+    let patient = ["--set", "suspect-ms=20000", "--set", "request-timeout-ms=20000"];
+    let store = Store::start(&[&["--store", "quorum", "--set", "quorum=strict"], &patient[..]].concat());
     assert_eq!(store.urls().len(), 5, "five nodes, when nobody says how many");
     for node in 0..5 {
         let status = store.status(node);
