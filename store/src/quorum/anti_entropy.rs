@@ -28,6 +28,7 @@ const STRAYS: usize = 512;
 
 type Result<T> = std::result::Result<T, AskError>;
 
+#[expect(clippy::needless_pass_by_value, reason = "it stands in `map_err`")]
 fn unreadable(error: std::io::Error) -> AskError {
     AskError::Refused(error.to_string())
 }

@@ -90,7 +90,7 @@ impl QuorumStore {
             match page {
                 Some(page) => found.push(page),
                 None => {
-                    asked.extend(spares.next().map(|node| self.page_of(node, wanted.table, range, limits)))
+                    asked.extend(spares.next().map(|node| self.page_of(node, wanted.table, range, limits)));
                 }
             }
             if found.len() >= wanted.r {
