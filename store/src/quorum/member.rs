@@ -133,6 +133,7 @@ impl QuorumMember {
         self.background(|store| async move { store.replica().keep_tables().await });
         self.background(|store| async move { store.spread_tables().await });
         self.background(|store| async move { store.collect().await });
+        self.background(|store| async move { store.membership().knock().await });
         if options.hints {
             self.background(|store| async move { store.hand_over().await });
         }

@@ -83,6 +83,7 @@ struct Inner {
     send: Send,
     detector: Mutex<Detector>,
     up: RwLock<BTreeMap<String, bool>>,
+    knock_every: Duration,
 }
 
 impl Membership {
@@ -97,7 +98,8 @@ impl Membership {
             PostcardCodec,
         );
         let up = members.iter().filter(|node| *node != me).map(|node| (node.clone(), true)).collect();
-        let inner = Inner { world, send, detector: Mutex::new(detector), up: RwLock::new(up) };
+        let knock_every = pace.gossip * 4;
+        let inner = Inner { world, send, detector: Mutex::new(detector), up: RwLock::new(up), knock_every };
         let membership = Self { inner: Arc::new(inner) };
         let others = members.iter().filter(|node| *node != me);
         let known: Vec<_> = others.map(|node| foca::Member::alive(name(node, 0))).collect();
@@ -124,6 +126,21 @@ impl Membership {
     #[must_use]
     pub fn view(&self) -> BTreeMap<String, bool> {
         self.inner.up.read().clone()
+    }
+
+    /// Knocks at nodes that are believed to be down, for as long as it is polled. The detector does so
+    /// too, but only while it believes somebody to be up: nodes that all lost each other would stay
+    /// alone for ever.
+    pub(super) async fn knock(&self) {
+        loop {
+            self.inner.world.clock.sleep(self.inner.knock_every).await;
+            let down = self.view().into_iter().filter(|(_, is_up)| !is_up);
+            for (node, _) in down {
+                // Under whatever name it goes now, it hears an announcement to its node.
+                let name = Name { node, life: 0, returns: 0 };
+                self.act(|detector, runtime| detector.announce(name, runtime));
+            }
+        }
     }
 
     /// Lets the detector do something, and then does what it says.
