@@ -8,66 +8,14 @@ use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Output, Stdio};
+use std::process::Output;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
+use support::store::Store;
 use support::{Running, code, eventually, growler, json, latest, run, stderr, stdout};
-
-/// `growler store` with one node, on a port of its own.
-struct Store {
-    process: Child,
-    url: String,
-}
-
-impl Store {
-    fn start() -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
-        let mut process = growler(&["store", "--nodes", "1", "--port", &port])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let ready = BufReader::new(process.stdout.take().unwrap()).lines().next().unwrap().unwrap();
-        let url = ready.split_whitespace().nth(1).unwrap().to_owned();
-        Self { process, url }
-    }
-
-    fn tables(&self) -> Vec<String> {
-        let body = ask(self.url.trim_start_matches("http://"), "ListTables", "{}");
-        let names = body["TableNames"].as_array().unwrap();
-        names.iter().map(|name| name.as_str().unwrap().to_owned()).collect()
-    }
-}
-
-impl Drop for Store {
-    fn drop(&mut self) {
-        let _ = kill(Pid::from_raw(self.process.id().cast_signed()), Signal::SIGTERM);
-        let _ = self.process.wait();
-    }
-}
-
-/// One request, as any client would send it.
-fn ask(address: &str, operation: &str, body: &str) -> serde_json::Value {
-    let mut stream = TcpStream::connect(address).unwrap();
-    let request = format!(
-        "POST / HTTP/1.1\r\nHost: {address}\r\nX-Amz-Target: DynamoDB_20120810.{operation}\r\n\
-         Content-Type: application/x-amz-json-1.0\r\nConnection: close\r\n\
-         Authorization: AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/dynamodb/aws4_request, \
-         SignedHeaders=host, Signature=0\r\nX-Amz-Date: 20260101T000000Z\r\n\
-         Content-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
-    serde_json::from_str(body).unwrap_or_else(|e| panic!("{answer}: {e}"))
-}
 
 /// A test of this endpoint with these further arguments, run to its end.
 fn test(url: &str, out: &Path, more: &[&str]) -> Output {
@@ -77,7 +25,7 @@ fn test(url: &str, out: &Path, more: &[&str]) -> Output {
 
 #[test]
 fn tables_carry_the_runs_id_and_are_removed_also_after_ctrl_c_in_each_phase() {
-    let store = Store::start();
+    let store = Store::start(&["--nodes", "1"]);
     for (phase, faults) in [
         ("set-up", "none"),
         ("warm-up", "none"),
@@ -89,7 +37,7 @@ fn tables_carry_the_runs_id_and_are_removed_also_after_ctrl_c_in_each_phase() {
         let out = tempfile::tempdir().unwrap();
         let folder = out.path().to_str().unwrap();
         let arguments =
-            ["test", "--endpoint", &store.url, "--time", "4s", "--faults", faults, "--out", folder];
+            ["test", "--endpoint", store.url(), "--time", "4s", "--faults", faults, "--out", folder];
         let mut running = Running::start(&arguments);
         running.wait_for_line(phase);
         if phase == "main" {
@@ -108,11 +56,11 @@ fn tables_carry_the_runs_id_and_are_removed_also_after_ctrl_c_in_each_phase() {
 
 #[test]
 fn a_run_that_is_not_interrupted_removes_its_tables_too_and_keeps_no_secret() {
-    let store = Store::start();
+    let store = Store::start(&["--nodes", "1"]);
     let out = tempfile::tempdir().unwrap();
     let folder = out.path().to_str().unwrap();
     let finished =
-        growler(&["test", "--endpoint", &store.url, "--time", "2s", "--min-ok", "50", "--out", folder])
+        growler(&["test", "--endpoint", store.url(), "--time", "2s", "--min-ok", "50", "--out", folder])
             .env("AWS_ACCESS_KEY_ID", "AKIDTEST")
             .env("AWS_SECRET_ACCESS_KEY", "verysecret")
             .env("AWS_SESSION_TOKEN", "alsosecret")
@@ -133,9 +81,9 @@ fn a_run_that_is_not_interrupted_removes_its_tables_too_and_keeps_no_secret() {
 
 #[test]
 fn the_bank_is_refused_by_name_where_there_are_no_transactions() {
-    let store = Store::start();
+    let store = Store::start(&["--nodes", "1"]);
     let out = tempfile::tempdir().unwrap();
-    let refused = test(&store.url, out.path(), &["--workload", "bank", "--time", "2s"]);
+    let refused = test(store.url(), out.path(), &["--workload", "bank", "--time", "2s"]);
     assert_eq!(code(refused.status), 4, "{}", stdout(&refused));
     let said = stdout(&refused);
     assert!(said.contains("cannot run the bank workload: it does not offer Transact"), "{said}");
@@ -145,11 +93,11 @@ fn the_bank_is_refused_by_name_where_there_are_no_transactions() {
 #[test]
 fn an_endpoint_that_goes_away_is_no_violation_whether_or_not_faults_were_in_force() {
     for faults in ["none", "partition"] {
-        let store = Store::start();
+        let store = Store::start(&["--nodes", "1"]);
         let out = tempfile::tempdir().unwrap();
         let folder = out.path().to_str().unwrap();
         let arguments =
-            ["test", "--endpoint", &store.url, "--time", "4s", "--recovery", "2s", "--min-ok", "1"];
+            ["test", "--endpoint", store.url(), "--time", "4s", "--recovery", "2s", "--min-ok", "1"];
         let mut running =
             Running::start(&[arguments.as_slice(), &["--faults", faults, "--out", folder]].concat());
         running.wait_for_line("main");
@@ -164,14 +112,14 @@ fn an_endpoint_that_goes_away_is_no_violation_whether_or_not_faults_were_in_forc
 
 #[test]
 fn a_spent_cap_ends_the_load_and_says_nothing_against_the_endpoint() {
-    let store = Store::start();
+    let store = Store::start(&["--nodes", "1"]);
     for (cap, min_ok, faults, expected) in
         [("30", "500", "none", 3), ("400", "300", "none", 0), ("400", "300", "delay", 0)]
     {
         let out = tempfile::tempdir().unwrap();
         let more = ["--time", "20s", "--max-requests", cap, "--min-ok", min_ok, "--faults", faults];
         let began = Instant::now();
-        let finished = test(&store.url, out.path(), &more);
+        let finished = test(store.url(), out.path(), &more);
         let results = json(&latest(out.path()).join("results.json"));
         let allowed = if faults == "none" { expected..=expected } else { expected..=3 };
         assert!(allowed.contains(&code(finished.status)), "{cap} {faults}: {results}");

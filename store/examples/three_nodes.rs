@@ -1,12 +1,12 @@
 //! Three nodes in one process on free ports of loopback, for measuring and for trying things out.
 //!
-//! Prints each node's endpoint and runs until Ctrl-C. Arguments are settings:
-//! `cargo run --release --example three_nodes -- reads=lease`.
+//! Prints each node's endpoint and runs until Ctrl-C. Arguments are settings, and the style if it is not
+//! `leader`: `cargo run --release --example three_nodes -- quorum r=2`.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
-use growler_store::node::{NodeConfig, run};
+use growler_store::node::{NodeConfig, Style, run};
 use tokio_util::sync::CancellationToken;
 
 /// An address that was free a moment ago.
@@ -17,10 +17,12 @@ fn free() -> std::io::Result<SocketAddr> {
 #[tokio::main]
 #[allow(clippy::print_stdout)]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut settings = BTreeMap::new();
+    let (mut settings, mut style) = (BTreeMap::new(), Style::Leader);
     for argument in std::env::args().skip(1) {
-        let (name, value) = argument.split_once('=').ok_or("settings are written KEY=VALUE")?;
-        settings.insert(name.to_owned(), value.to_owned());
+        match argument.split_once('=') {
+            Some((name, value)) => drop(settings.insert(name.to_owned(), value.to_owned())),
+            None => style = argument.parse()?,
+        }
     }
     let folder = tempfile::tempdir()?;
     let names = ["n1", "n2", "n3"];
@@ -32,6 +34,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         let others = names.iter().zip(&addresses).filter(|(other, _)| **other != name);
         let config = NodeConfig {
             name: name.to_owned(),
+            style,
             data_dir: folder.path().join(name),
             client_listen: addresses[position].0,
             peer_listen: addresses[position].1,

@@ -21,4 +21,5 @@ pub mod item;
 pub mod leader;
 pub mod node;
 pub mod peer;
+pub mod quorum;
 pub mod world;

@@ -1,12 +1,13 @@
 //! One process of the bundled store: configuration, listeners, status, shutdown.
 //!
-//! A node opens its data, starts its members of all replica groups, answers its peers, and only then
-//! listens for clients: who can connect can be served. When it is told to stop it takes no more
-//! requests, answers those that it has, stops its groups and makes its tables durable.
+//! A node opens its data, starts its part in the cluster, answers its peers, and only then listens for
+//! clients: who can connect can be served. When it is told to stop it takes no more requests, answers
+//! those that it has, stops its part and makes its tables durable.
 //!
 //! Logging goes through `tracing`; whoever owns the process decides where to.
 
 mod member;
+mod part;
 mod settings;
 
 use std::collections::BTreeMap;
@@ -17,18 +18,18 @@ use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 
 use rand::Rng as _;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub use member::{Member, MemberPlan};
-pub use settings::{SettingError, SettingInfo, Settings, check_settings, settings};
+use part::{Part, Plan};
+pub use settings::{SettingError, SettingInfo, Settings, Style, UnknownStyle, check_settings, settings};
 
 use crate::api;
-use crate::bugs::{Bugs, UnknownBug};
+use crate::bugs::UnknownBug;
 use crate::engine::EngineError;
-use crate::leader::group::ReplicaGroup;
-use crate::leader::store::partition_name;
+use crate::quorum::member::QuorumError;
 use crate::world::{
     Clock, ClockPageError, Disk, HostClock, HostDisk, Rng, TokioNet, TokioSpawn, VolatileDisk, World,
 };
@@ -38,6 +39,8 @@ use crate::world::{
 pub struct NodeConfig {
     /// The node's name, such as `n1`.
     pub name: String,
+    /// How the store replicates. All nodes have the same style.
+    pub style: Style,
     /// The folder of its data; made if needed.
     pub data_dir: PathBuf,
     /// Where it listens for clients.
@@ -46,7 +49,7 @@ pub struct NodeConfig {
     pub peer_listen: SocketAddr,
     /// The other nodes, and the addresses at which this one reaches them.
     pub peers: BTreeMap<String, SocketAddr>,
-    /// Settings by name: [`fn@settings`].
+    /// Settings of the style by name: [`fn@settings`].
     pub settings: BTreeMap<String, String>,
     /// The page that says how this node's clock is wrong.
     pub clock_page: Option<PathBuf>,
@@ -64,6 +67,9 @@ pub enum NodeError {
     /// A setting is wrong.
     #[error(transparent)]
     Setting(#[from] SettingError),
+    /// A quorum store's part cannot start or go on.
+    #[error(transparent)]
+    Quorum(#[from] QuorumError),
     /// There is no such bug.
     #[error(transparent)]
     Bug(#[from] UnknownBug),
@@ -124,22 +130,21 @@ pub async fn run(config: NodeConfig, shutdown: impl Future<Output = ()>) -> Resu
     let listen = config.client_listen;
     let name = config.name.clone();
     let (world, plan) = prepare(config)?;
-    let member = Arc::new(Member::start(plan, world.clone()).await?);
+    let part = Arc::new(Part::start(plan, world.clone()).await?);
     let listener = TcpListener::bind(listen).await;
     let listener = listener.map_err(|source| NodeError::Listen { address: listen.to_string(), source })?;
     tracing::info!(node = name, clients = %listen, "serving");
 
     let stop = CancellationToken::new();
-    let status = status_of(&name, Arc::downgrade(&member), world.clock.clone());
-    let backend = Arc::new(member.store().clone());
-    let service = api::Service::new(backend, status, world.rng.stream("requests").next_u64());
+    let status = status_of(&name, Arc::downgrade(&part), world.clock.clone());
+    let service = api::Service::new(part.backend(), status, world.rng.stream("requests").next_u64());
     let serving = api::serve(listener, Arc::new(service), stop.clone());
     tokio::pin!(serving);
     let failure = tokio::select! {
         biased;
         () = shutdown => None,
         () = &mut serving => None,
-        failure = member.failed() => Some(failure),
+        failure = part.failed() => Some(failure),
     };
     if let Some(failure) = failure {
         tracing::error!(node = name, %failure, "the node ends");
@@ -147,17 +152,16 @@ pub async fn run(config: NodeConfig, shutdown: impl Future<Output = ()>) -> Resu
     }
     stop.cancel();
     serving.await;
-    if let Some(member) = Arc::into_inner(member) {
-        member.stop().await;
+    if let Some(part) = Arc::into_inner(part) {
+        part.stop().await;
     }
     tracing::info!(node = name, "stopped");
     Ok(())
 }
 
-/// The world of a process, and what its member is to be.
-fn prepare(config: NodeConfig) -> Result<(World, MemberPlan), NodeError> {
-    let settings = Settings::parse(&config.settings)?;
-    let bugs = config.bug.as_deref().map(str::parse).transpose()?.map_or(Bugs::NONE, Bugs::with);
+/// The world of a process, and what its part is to be.
+fn prepare(config: NodeConfig) -> Result<(World, Plan), NodeError> {
+    let plan = Plan::new(&config)?;
     let clock: Arc<dyn Clock> = match &config.clock_page {
         Some(page) => Arc::new(HostClock::with_page(page)?),
         None => Arc::new(HostClock::new()),
@@ -174,13 +178,11 @@ fn prepare(config: NodeConfig) -> Result<(World, MemberPlan), NodeError> {
         rng: Rng::new(config.seed, &config.name),
         spawn: Arc::new(TokioSpawn::new(tokio::runtime::Handle::current())),
     };
-    let members = config.peers.into_keys().chain([config.name.clone()]).collect();
-    let peer_listen = config.peer_listen.to_string();
-    Ok((world, MemberPlan { name: config.name, members, peer_listen, settings, bugs }))
+    Ok((world, plan))
 }
 
-/// What `GET /growler/status` answers: the clocks, and where each replica stands.
-fn status_of(name: &str, member: Weak<Member>, clock: Arc<dyn Clock>) -> api::Status {
+/// What `GET /growler/status` answers: the clocks, and what the style says of its part.
+fn status_of(name: &str, part: Weak<Part>, clock: Arc<dyn Clock>) -> api::Status {
     let name = name.to_owned();
     Arc::new(move || {
         let mut status = json!({
@@ -190,28 +192,10 @@ fn status_of(name: &str, member: Weak<Member>, clock: Arc<dyn Clock>) -> api::St
             "mono_ns": clock.now().0,
             "rss_bytes": resident_bytes(),
         });
-        if let Some(member) = member.upgrade() {
-            let mut replicas =
-                member.store().groups().iter().map(|group| replica(&member, group.id(), &**group));
-            status["catalogue"] = replicas.next().unwrap_or_default();
-            status["partitions"] = replicas.collect();
-            status["tables"] = member.store().known_tables().into();
+        if let (Some(part), Some(fields)) = (part.upgrade(), status.as_object_mut()) {
+            fields.extend(part.status());
         }
         status
-    })
-}
-
-fn replica(member: &Member, group: u32, replica: &dyn ReplicaGroup) -> Value {
-    let status = replica.status();
-    json!({
-        "id": if group == 0 { String::from("catalogue") } else { partition_name(group) },
-        "role": status.role,
-        "leader": status.leader.and_then(|leader| member.name_of(leader)),
-        "term": status.term,
-        "last_log": status.last_log,
-        "committed": status.committed,
-        "applied": status.applied,
-        "snapshot": status.snapshot,
     })
 }
 

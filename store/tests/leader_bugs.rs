@@ -4,7 +4,7 @@
 
 mod leader_support;
 
-use growler_store::api::backend::Backend;
+use growler_store::api::backend::{Ask, Backend};
 use growler_store::bugs::{Bug, Bugs};
 use growler_store::expression::{Condition, Path};
 use growler_store::item::{Action, Mutation, MutationRefused};
@@ -64,7 +64,7 @@ async fn writes_against_their_condition(bugs: Bugs) -> usize {
             action: Action::Put(item("k", n)),
             condition: Some(condition),
         };
-        match cluster.node("n2").write(mutation).await.unwrap().reply {
+        match cluster.node("n2").write(mutation, &Ask::default()).await.unwrap().reply {
             Ok(_) => taken += 1,
             Err(MutationRefused::ConditionalCheckFailed { .. }) => {}
             Err(other) => panic!("{other}"),

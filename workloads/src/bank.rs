@@ -12,7 +12,6 @@ mod transfers;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use growler_checker::history::EventType;
 use growler_checker::invariants::bank::Bank as Conservation;
 use growler_checker::verdict::Check;
 use serde::Serialize;
@@ -21,7 +20,7 @@ use serde_json::{Map, Value};
 use crate::dynamodb::request::{
     Expressions, PutItem, Query, TransactGetItems, TransactGetOutput, TransactWriteItems,
 };
-use crate::dynamodb::{Answer, Client, Failure, Item, Number, Outcome, Pairs, Text};
+use crate::dynamodb::{Answer, Client, Failure, Item, Number, Pairs, Text};
 use crate::tables::{Patient, Table};
 use crate::workload::{Completion, Description, Generator, Invocation, SetUpError, Shape, Workload};
 use transfers::BankGenerator;
@@ -152,8 +151,7 @@ impl Bank {
             ],
             client_request_token: &token,
         };
-        let Answer { outcome, partition } = client.send(node, &request).await;
-        Answer { outcome: outcome.map(|_| ()), partition }
+        client.send(node, &request).await.map(|_| ())
     }
 
     /// A token that no other transfer has: within the run by its number, beyond it by the table's name.
@@ -165,10 +163,9 @@ impl Bank {
     async fn total_by_transaction(&self, client: &Client, node: usize) -> Answer<Vec<Item>> {
         let get = |name| Get { get: Place { table_name: &self.table.name, key: account(name) } };
         let gets: Vec<_> = self.accounts.iter().map(|name| get(name.as_str())).collect();
-        let Answer { outcome, partition } =
-            client.send(node, &TransactGetItems { transact_items: &gets }).await;
+        let answer = client.send(node, &TransactGetItems { transact_items: &gets }).await;
         let items = |read: TransactGetOutput| read.responses.into_iter().filter_map(|got| got.item).collect();
-        Answer { outcome: outcome.map(items), partition }
+        answer.map(items)
     }
 
     async fn total_by_query(&self, client: &Client, node: usize) -> Answer<Vec<Item>> {
@@ -183,16 +180,12 @@ impl Bank {
                 limit: u32::try_from(limit).unwrap_or(u32::MAX),
                 exclusive_start_key: start.as_ref(),
             };
-            let Answer { outcome, partition } = client.send(node, &request).await;
-            let page = match outcome {
-                Outcome::Ok(page) => page,
-                Outcome::Fail(failure) => return Answer { outcome: Outcome::Fail(failure), partition },
-                Outcome::Info(failure) => return Answer { outcome: Outcome::Info(failure), partition },
-            };
-            items.extend(page.items);
-            start = page.last_evaluated_key;
-            if start.is_none() {
-                return Answer { outcome: Outcome::Ok(items), partition };
+            let answer = client.send(node, &request).await.map(|page| {
+                items.extend(page.items);
+                start = page.last_evaluated_key;
+            });
+            if start.is_none() || answer.outcome.failure().is_some() {
+                return answer.map(|()| items);
             }
         }
     }
@@ -237,15 +230,6 @@ fn balances(items: Vec<Item>) -> Value {
     Value::Object(items.into_iter().map(entry).collect::<Map<_, _>>())
 }
 
-fn completion(op: &Invocation, answer: Answer<Value>) -> Completion {
-    let (kind, value, error) = match answer.outcome {
-        Outcome::Ok(value) => (EventType::Ok, value, None),
-        Outcome::Fail(failure) => (EventType::Fail, op.value.clone(), Some(failure.recorded())),
-        Outcome::Info(failure) => (EventType::Info, op.value.clone(), Some(failure.recorded())),
-    };
-    Completion { kind, value, observed: None, error, partition: answer.partition }
-}
-
 #[async_trait]
 impl Workload for Bank {
     fn description(&self) -> &'static Description {
@@ -264,17 +248,16 @@ impl Workload for Bank {
     async fn invoke(&self, client: &Client, op: &Invocation) -> Completion {
         let node = op.node.unwrap_or(client.home());
         let text = |field: &str| op.value.get(field).and_then(Value::as_str).unwrap_or_default();
-        let Answer { outcome, partition } = match (op.f, op.via) {
+        let total = match (op.f, op.via) {
             ("read", Some(BY_QUERY)) => self.total_by_query(client, node).await,
             ("read", _) => self.total_by_transaction(client, node).await,
             _ => {
                 let amount = op.value.get("amount").and_then(Value::as_i64).unwrap_or_default();
-                let Answer { outcome, partition } =
-                    self.transfer(client, node, text("from"), text("to"), amount).await;
-                return completion(op, Answer { outcome: outcome.map(|()| op.value.clone()), partition });
+                let answer = self.transfer(client, node, text("from"), text("to"), amount).await;
+                return answer.map(|()| op.value.clone()).completion(op);
             }
         };
-        completion(op, Answer { outcome: outcome.map(balances), partition })
+        total.map(balances).completion(op)
     }
 
     fn checks(&self, promise: &str) -> Vec<Box<dyn Check>> {

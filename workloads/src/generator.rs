@@ -21,5 +21,5 @@ pub const IDLE: Duration = Duration::from_millis(20);
 /// An operation with function and argument, and nothing else said.
 #[must_use]
 pub fn invocation(f: &'static str, value: serde_json::Value) -> Invocation {
-    Invocation { f, key: None, value, consistency: None, via: None, node: None }
+    Invocation { f, key: None, value, consistency: None, via: None, node: None, context: None }
 }

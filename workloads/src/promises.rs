@@ -1,7 +1,8 @@
 //! What a system is held to when the user names no promise, as data with the reason of each row.
 //!
 //! A promise that a system never made proves nothing when it breaks, so the default is what its makers
-//! promise: the bundled leader store linearizability, an endpoint what DynamoDB promises in one region.
+//! promise: the bundled leader store linearizability, the quorum store agreement in the end, an endpoint what
+//! DynamoDB promises in one region.
 
 use std::collections::BTreeMap;
 
@@ -39,6 +40,14 @@ pub const DEFAULTS: &[Default] = &[
         setting: None,
         promise: "linearizable",
         why: "a leader orders every write of its partition, and strong reads go through it",
+    },
+    Default {
+        store: Some("quorum"),
+        workload: None,
+        setting: None,
+        promise: "eventual",
+        why: "every owner takes writes, and a read may miss what other owners took: all that is promised is \
+              that they agree in the end",
     },
     Default {
         store: None,
@@ -88,6 +97,7 @@ mod tests {
     fn the_default_is_what_the_makers_promise() {
         let none = BTreeMap::new();
         assert_eq!(default_promise(Some("leader"), "register", &none), "linearizable");
+        assert_eq!(default_promise(Some("quorum"), "register", &none), "eventual");
         assert_eq!(default_promise(None, "bank", &none), "dynamodb-region");
     }
 

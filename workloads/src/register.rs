@@ -9,7 +9,6 @@ mod choose;
 mod old_images;
 
 use async_trait::async_trait;
-use growler_checker::history::EventType;
 use growler_checker::promise::checks_for;
 use growler_checker::verdict::Check;
 use serde::Serialize;
@@ -19,7 +18,7 @@ use crate::dynamodb::outcome::CONDITION_FAILED;
 use crate::dynamodb::request::{
     ALL_OLD, DeleteItem, Expressions, GetItem, GetOutput, PutItem, UpdateItem, WriteOutput,
 };
-use crate::dynamodb::{Answer, Client, Failure, Item, Number, Outcome, Pairs, Text};
+use crate::dynamodb::{Answer, Client, Item, Number, Outcome, Pairs, Text};
 use crate::tables::Table;
 use crate::workload::{Completion, Description, Generator, Invocation, SetUpError, Shape, Workload};
 use choose::RegisterGenerator;
@@ -78,12 +77,8 @@ impl Registers {
         let key = Pairs(&[("pk", Text(key))]);
         let request =
             GetItem { table_name: &self.table.name, key, consistent_read: op.consistency.is_none() };
-        let Answer { outcome, partition } = client.send(node, &request).await;
-        match outcome.map(|GetOutput { item }| recorded(item.as_ref())) {
-            Outcome::Ok(value) => done(value, None, partition),
-            Outcome::Fail(failure) => failed(EventType::Fail, op, &failure, None, partition),
-            Outcome::Info(failure) => failed(EventType::Info, op, &failure, None, partition),
-        }
+        let answer = client.send(node, &request).await.map(|got: GetOutput| recorded(got.item.as_ref()));
+        answer.completion(op)
     }
 
     /// Sends one write, conditional or not.
@@ -130,19 +125,15 @@ impl Registers {
 
     /// The completion of a write, with what the server said of the value in force before.
     fn written(&self, by: By, op: &Invocation, answer: Answer<WriteOutput>) -> Completion {
-        let partition = answer.partition;
-        match answer.outcome {
-            Outcome::Ok(output) => {
-                let before = recorded(output.attributes.as_ref());
-                done(op.value.clone(), self.images.on_success(by).then_some(before), partition)
-            }
+        let before = match &answer.outcome {
+            Outcome::Ok(output) => self.images.on_success(by).then(|| recorded(output.attributes.as_ref())),
             Outcome::Fail(failure) => {
                 let told = failure.error == CONDITION_FAILED && self.images.on_failure(by);
-                let before = told.then(|| recorded(failure.item.as_ref()));
-                failed(EventType::Fail, op, &failure, before, partition)
+                told.then(|| recorded(failure.item.as_ref()))
             }
-            Outcome::Info(failure) => failed(EventType::Info, op, &failure, None, partition),
-        }
+            Outcome::Info(_) => None,
+        };
+        Completion { observed: before, ..answer.map(|_| op.value.clone()).completion(op) }
     }
 }
 
@@ -164,20 +155,6 @@ struct Register<'a> {
 /// What an item holds as the history records it; null where there is none.
 fn recorded(item: Option<&Item>) -> Value {
     item.map_or(Value::Null, |item| item.recorded("v"))
-}
-
-fn done(value: Value, observed: Option<Value>, partition: Option<String>) -> Completion {
-    Completion { kind: EventType::Ok, value, observed, error: None, partition }
-}
-
-fn failed(
-    kind: EventType,
-    op: &Invocation,
-    failure: &Failure,
-    observed: Option<Value>,
-    partition: Option<String>,
-) -> Completion {
-    Completion { kind, value: op.value.clone(), observed, error: Some(failure.recorded()), partition }
 }
 
 #[async_trait]

@@ -14,7 +14,7 @@ use growler_checker::history::{Consistency, Event, EventType, Key};
 use growler_checker::verdict::Check;
 use serde_json::Value;
 
-use crate::dynamodb::Client;
+use crate::dynamodb::{Answer, Client, Outcome, Versioning};
 
 /// How long a client rests after an operation that was not served ([`Completion::served`]), so that a node
 /// that refuses at once is not hammered.
@@ -116,6 +116,9 @@ pub struct Invocation {
     pub via: Option<&'static str>,
     /// The index of the node that must be asked; the worker's own where there is none.
     pub node: Option<usize>,
+    /// The context that it is sent in, as a clock to be recorded: what an earlier event had in its `context`.
+    /// Whoever sends it must know the token that came with that clock.
+    pub context: Option<Value>,
 }
 
 /// How an operation ended: what the completion's line says.
@@ -131,6 +134,8 @@ pub struct Completion {
     pub error: Option<Value>,
     /// The partition that answered, where the server says so.
     pub partition: Option<String>,
+    /// What a server that keeps versions says of them.
+    pub versioning: Option<Box<Versioning>>,
 }
 
 impl Completion {
@@ -140,6 +145,20 @@ impl Completion {
         self.kind == EventType::Ok
             || (self.kind == EventType::Fail
                 && self.error.as_ref().and_then(Value::as_str) == Some("condition-failed"))
+    }
+}
+
+impl Answer<Value> {
+    /// The completion of an operation that this answers: its result, or the operation's argument again.
+    #[must_use]
+    pub fn completion(self, op: &Invocation) -> Completion {
+        let (kind, value, error) = match self.outcome {
+            Outcome::Ok(value) => (EventType::Ok, value, None),
+            Outcome::Fail(failure) => (EventType::Fail, op.value.clone(), Some(failure.recorded())),
+            Outcome::Info(failure) => (EventType::Info, op.value.clone(), Some(failure.recorded())),
+        };
+        let (partition, versioning) = (self.partition, self.versioning);
+        Completion { kind, value, observed: None, error, partition, versioning }
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use growler_workloads::dynamodb::outcome::{Class, TABLE};
 use growler_workloads::dynamodb::request::{Expressions, GetItem, Kind, PutItem};
-use growler_workloads::dynamodb::{Caps, Client, Failure, Outcome, Pairs, Request, Text};
+use growler_workloads::dynamodb::{Ask, Caps, Client, Failure, Outcome, Pairs, Request, Text};
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 use support::{DEADLINE, Reply, Server, client, endpoint, try_factory};
@@ -239,6 +239,49 @@ async fn a_good_answer_is_ok_and_names_the_partition() {
     assert_eq!(seen.header("x-amz-target"), Some("DynamoDB_20120810.GetItem"));
     assert_eq!(seen.header("content-type"), Some("application/x-amz-json-1.0"));
     assert_eq!(seen.body, json!({"TableName": "t", "Key": {"pk": {"S": "k1"}}, "ConsistentRead": true}));
+}
+
+#[tokio::test]
+async fn versions_are_asked_for_and_told_in_headers() {
+    let headers = vec![
+        ("x-growler-version", "n1/3:5|n2/1:2".to_owned()),
+        ("x-growler-context", "AgRu".to_owned()),
+        ("x-growler-clock", r#"{"n1/3":5,"n2/1":2}"#.to_owned()),
+        ("x-growler-timestamp", "70,n1".to_owned()),
+        ("x-growler-siblings", "2".to_owned()),
+    ];
+    let body = json!({"Item": {"pk": {"S": "k1"}}, "Siblings": [
+        {"Item": {"pk": {"S": "k1"}}, "Version": "n1/3:5", "Timestamp": [70, "n1"]},
+        {"Item": null, "Version": "n2/1:2", "Timestamp": [60, "n2"]},
+    ]});
+    let server =
+        Server::start(move |_| Reply::Answer(200, headers.clone(), body.to_string().into_bytes())).await;
+    let key = Pairs(&[("pk", Text("k1"))]);
+    let get = GetItem { table_name: "t", key, consistent_read: false };
+    let ask = Ask { r: Some(2), siblings: true, local: true, ..Ask::default() };
+    let answer = server.client().ask(0, &get, &ask).await;
+    let seen = server.seen.lock().unwrap().pop().unwrap();
+    assert_eq!(seen.header("x-growler-quorum"), Some("r=2"));
+    assert_eq!(seen.header("x-growler-siblings"), Some("all"));
+    assert_eq!(seen.header("x-growler-replica"), Some("local"));
+    let versioning = answer.versioning.unwrap();
+    assert_eq!((versioning.version.as_str(), versioning.siblings), ("n1/3:5|n2/1:2", Some(2)));
+    assert_eq!(versioning.token.as_deref(), Some("AgRu"));
+    let Outcome::Ok(got) = answer.outcome else { panic!("not ok") };
+    let siblings = got.siblings.unwrap();
+    assert_eq!((siblings.len(), siblings[1].item.as_ref()), (2, None));
+    assert_eq!(siblings[0].timestamp, (70, "n1".to_owned()));
+
+    let item = Pairs(&[("pk", Text("k1"))]);
+    let put = PutItem { table_name: "t", item, expressions: Expressions::default(), return_values: None };
+    let ask = Ask { context: Some("AgRu"), ..Ask::default() };
+    let answer = server.client().ask(0, &put, &ask).await;
+    assert_eq!(answer.versioning.unwrap().siblings, Some(2));
+    let seen = server.seen.lock().unwrap().pop().unwrap();
+    assert_eq!(seen.header("x-growler-context"), Some("AgRu"));
+    server.client().send(0, &put).await;
+    let seen = server.seen.lock().unwrap().pop().unwrap();
+    assert!(seen.headers.iter().all(|(name, _)| !name.starts_with("x-growler")), "{seen:?}");
 }
 
 #[tokio::test]

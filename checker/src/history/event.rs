@@ -133,18 +133,28 @@ pub struct Extra {
     pub attempt: Option<u64>,
     /// What the store returned of its own ordering.
     pub version: Option<Value>,
-    /// The causal context that the store returned.
+    /// The causal context: on a completion what the store returned, on an invocation what the operation was
+    /// sent with.
     pub context: Option<Value>,
     /// The store's own timestamp.
     pub timestamp: Option<Value>,
+    /// How many versions the store held beside each other, where it said that there were several.
+    pub siblings: Option<u64>,
     /// The store's region.
     pub region: Option<Name>,
 }
 
 impl Extra {
     /// What most events have.
-    pub const NOTHING: Self =
-        Self { token: None, attempt: None, version: None, context: None, timestamp: None, region: None };
+    pub const NOTHING: Self = Self {
+        token: None,
+        attempt: None,
+        version: None,
+        context: None,
+        timestamp: None,
+        siblings: None,
+        region: None,
+    };
 }
 
 static NOTHING: Extra = Extra::NOTHING;

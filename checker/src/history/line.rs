@@ -55,6 +55,8 @@ struct Line<'e> {
     #[serde(skip_serializing_if = "Option::is_none")]
     timestamp: Option<&'e Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    siblings: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     region: Option<&'e Name>,
 }
 
@@ -82,6 +84,7 @@ impl Serialize for Event {
             version: extra.version.as_ref(),
             context: extra.context.as_ref(),
             timestamp: extra.timestamp.as_ref(),
+            siblings: extra.siblings,
             region: extra.region.as_ref(),
         }
         .serialize(s)
@@ -141,13 +144,14 @@ enum Field {
     Version,
     Context,
     Timestamp,
+    Siblings,
     Region,
     /// Any other: passed over.
     Other,
 }
 
 /// The fields' names, in the order of [`Field`].
-const FIELDS: [&str; 21] = [
+const FIELDS: [&str; 22] = [
     "index",
     "time",
     "process",
@@ -168,6 +172,7 @@ const FIELDS: [&str; 21] = [
     "version",
     "context",
     "timestamp",
+    "siblings",
     "region",
 ];
 
@@ -201,6 +206,7 @@ impl<'de> Deserialize<'de> for Field {
                     "version" => Field::Version,
                     "context" => Field::Context,
                     "timestamp" => Field::Timestamp,
+                    "siblings" => Field::Siblings,
                     "region" => Field::Region,
                     _ => Field::Other,
                 })
@@ -271,6 +277,7 @@ impl Draft {
             Field::Version => self.extra().version = map.next_value()?,
             Field::Context => self.extra().context = map.next_value()?,
             Field::Timestamp => self.extra().timestamp = map.next_value()?,
+            Field::Siblings => self.extra().siblings = map.next_value()?,
             Field::Region => self.extra().region = map.next_value_seed(Maybe(Text(names)))?,
             Field::Other => drop(map.next_value::<IgnoredAny>()?),
         }
@@ -338,7 +345,7 @@ mod tests {
             r#"{"index":7,"time":9,"process":3,"client":1,"type":"fail","f":"cas","key":"k7","value":[1,null],"#,
             r#""observed":null,"error":["condition-failed",1.5],"consistency":"eventual","via":"get","#,
             r#""node":"n1","partition":"p2","intended":8,"token":"t-1","attempt":2,"version":[1,2,3],"#,
-            r#""context":{"a":[]},"timestamp":-4,"region":"eu"}"#
+            r#""context":{"a":[]},"timestamp":-4,"siblings":2,"region":"eu"}"#
         );
         let least = r#"{"index":0,"time":0,"process":"nemesis","type":"info","f":"kill","value":null}"#;
         for line in [whole, least] {
@@ -361,7 +368,7 @@ mod tests {
     fn null_is_as_good_as_absent_where_a_field_is_optional() {
         let plain = r#"{"process":1,"type":"ok","f":"write""#;
         let optional =
-            "client key error consistency via node partition intended token attempt version region";
+            "client key error consistency via node partition intended token attempt version siblings region";
         for field in optional.split(' ') {
             assert_eq!(read(&format!("{plain},\"{field}\":null}}")), read(&format!("{plain}}}")), "{field}");
         }

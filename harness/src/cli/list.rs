@@ -98,3 +98,17 @@ fn words(value: &Value) -> String {
         other => other.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_listed_with_the_stores_that_have_them() {
+        let rows = rows(What::Settings).unwrap();
+        let row = |name: &str| rows.iter().find(|row| row["name"] == name).unwrap();
+        assert_eq!(row("reads")["stores"], serde_json::json!(["leader"]));
+        assert_eq!(row("resolve")["stores"], serde_json::json!(["quorum"]));
+        assert!(table(&rows).contains("stores: quorum"), "{}", table(&rows));
+    }
+}

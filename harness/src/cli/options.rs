@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Args;
+use growler_store::node::Style;
 use growler_workloads::workload::Popularity;
 
 /// Options of a test run.
@@ -19,13 +20,13 @@ pub(crate) struct TestOptions {
     #[arg(long, value_name = "KINDS", value_delimiter = ',')]
     pub(crate) faults: Vec<String>,
 
-    /// Style of the bundled store
-    #[arg(long, default_value = "leader", value_name = "STYLE", conflicts_with = "endpoint")]
-    pub(crate) store: String,
+    /// Style of the bundled store: `leader` or `quorum`
+    #[arg(long, default_value_t, value_name = "STYLE", conflicts_with = "endpoint")]
+    pub(crate) store: Style,
 
-    /// Nodes of the bundled store
-    #[arg(long, default_value_t = 3, value_name = "N", conflicts_with = "endpoint")]
-    pub(crate) nodes: usize,
+    /// Nodes of the bundled store. [default: 3, for the quorum store 5]
+    #[arg(long, value_name = "N", conflicts_with = "endpoint")]
+    pub(crate) nodes: Option<usize>,
 
     /// A setting of the bundled store, for instance `reads=lease`: see `growler list settings`
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_value, conflicts_with = "endpoint")]
@@ -132,6 +133,13 @@ pub(crate) struct TestOptions {
     /// Print the verdict as JSON on standard output, and nothing else there
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+impl TestOptions {
+    /// How many nodes the bundled store has.
+    pub(crate) fn store_nodes(&self) -> usize {
+        self.nodes.unwrap_or(self.store.default_nodes())
+    }
 }
 
 /// `--key-popularity`.

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use anyhow::anyhow;
 use clap::{Args, Subcommand};
 use growler_results::verdict::Verdict;
+use growler_store::node::{NodeConfig, Style, check_settings};
 
 use super::options::key_value;
 use crate::cluster::{Bundled, BundledOptions, Scratch};
@@ -20,13 +21,13 @@ pub(crate) struct StoreCommand {
     #[command(subcommand)]
     node: Option<Node>,
 
-    /// Style of the store
-    #[arg(long = "store", default_value = "leader", value_name = "STYLE")]
-    style: String,
+    /// Style of the store: `leader` or `quorum`
+    #[arg(long = "store", default_value_t, value_name = "STYLE")]
+    style: Style,
 
-    /// Number of nodes
-    #[arg(long, default_value_t = 3, value_name = "N")]
-    nodes: usize,
+    /// Number of nodes. [default: 3, for the quorum store 5]
+    #[arg(long, value_name = "N")]
+    nodes: Option<usize>,
 
     /// The first node's port on loopback; the others follow it
     #[arg(long, default_value_t = 8000, value_name = "P")]
@@ -57,6 +58,10 @@ struct NodeCommand {
     /// This node's name
     #[arg(long)]
     name: String,
+
+    /// Style of the store: the same for all nodes
+    #[arg(long = "store", default_value_t, value_name = "STYLE")]
+    style: Style,
 
     /// Its data folder
     #[arg(long, value_name = "DIR")]
@@ -106,14 +111,12 @@ impl StoreCommand {
 
     async fn serve(self) -> Result<Verdict, CommandError> {
         let interrupt = Interrupt::install().environment()?;
-        if self.style != "leader" {
-            return Err(anyhow!("there is no store `{}`; there is: leader", self.style)).usage();
-        }
         let settings: BTreeMap<_, _> = self.set.iter().cloned().collect();
-        growler_store::node::check_settings(&settings).usage()?;
-        let last = u16::try_from(self.nodes.saturating_sub(1)).ok().and_then(|n| self.port.checked_add(n));
-        if self.nodes == 0 || last.is_none() {
-            let why = anyhow!("--nodes {} --port {}: there are no such ports", self.nodes, self.port);
+        let nodes = self.nodes.unwrap_or(self.style.default_nodes());
+        check_settings(self.style, nodes, &settings).usage()?;
+        let last = u16::try_from(nodes.saturating_sub(1)).ok().and_then(|n| self.port.checked_add(n));
+        if nodes == 0 || last.is_none() {
+            let why = anyhow!("--nodes {} --port {}: there are no such ports", nodes, self.port);
             return Err(why).usage();
         }
         let scratch = match &self.data {
@@ -123,10 +126,11 @@ impl StoreCommand {
         let data = self.data.clone().or_else(|| scratch.as_ref().map(|s| s.path().to_owned()));
         let data = data.ok_or_else(|| anyhow!("no folder for the data")).internal()?;
         let options = BundledOptions {
-            nodes: (1..=self.nodes).map(|i| format!("n{i}")).collect(),
+            style: self.style,
+            nodes: (1..=nodes).map(|i| format!("n{i}")).collect(),
             client_ports: (self.port..)
                 .map(|p| SocketAddr::from((Ipv4Addr::LOCALHOST, p)))
-                .take(self.nodes)
+                .take(nodes)
                 .collect(),
             logs: data.join("logs"),
             data: Some(data),
@@ -176,8 +180,9 @@ fn authority(endpoint: &growler_workloads::dynamodb::Endpoint) -> String {
 impl NodeCommand {
     async fn run(self) -> Result<Verdict, CommandError> {
         let interrupt = Interrupt::install().environment()?;
-        let config = growler_store::node::NodeConfig {
+        let config = NodeConfig {
             name: self.name,
+            style: self.style,
             data_dir: self.data,
             client_listen: self.client,
             peer_listen: self.listen,

@@ -17,22 +17,25 @@ use futures_util::future::join_all;
 use growler_nemesis::cluster::{CLIENTS, Clocks, Cluster, Network, NodeName, Processes, Roles};
 use growler_nemesis::{ClockPages, Exit, Link, LocalProcesses, NodeCommand, ProxyNetwork};
 use growler_results::test_file::SystemUnderTest;
+use growler_store::node::Style;
 use growler_workloads::dynamodb::Endpoint;
 
 use super::ports::Ports;
 use super::scratch::Scratch;
-use super::status::Observer;
+use super::status::{NodeStatus, Observer};
 
 /// How long a node may take from its start until it listens.
 const START: Duration = Duration::from_secs(30);
-/// How long the nodes may take until every partition has a leader.
-const LEADERS: Duration = Duration::from_secs(30);
+/// How long the nodes may take until they have found each other.
+const READY: Duration = Duration::from_secs(30);
 /// Pause between two looks at a condition.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// How the bundled store is started.
 #[derive(Debug)]
 pub(crate) struct BundledOptions {
+    /// How it replicates.
+    pub(crate) style: Style,
     /// The nodes' names.
     pub(crate) nodes: Vec<NodeName>,
     /// Where the nodes listen for clients; free ports where empty.
@@ -61,6 +64,7 @@ pub(crate) struct Bundled {
 
 /// What the nemesis sees of it.
 struct LocalCluster {
+    style: Style,
     nodes: Vec<NodeName>,
     client_ports: BTreeMap<NodeName, SocketAddr>,
     processes: LocalProcesses,
@@ -77,7 +81,7 @@ struct Ears {
 }
 
 impl Bundled {
-    /// Starts all nodes, and waits until each listens and every partition has a leader.
+    /// Starts all nodes, and waits until each listens and they have found each other.
     pub(crate) async fn start(options: BundledOptions) -> anyhow::Result<Self> {
         let scratch = match options.data {
             Some(_) => None,
@@ -118,8 +122,8 @@ impl Bundled {
             }),
         )?;
         let endpoints = endpoints(&ears, network.as_deref());
-        let cluster =
-            LocalCluster { nodes: options.nodes.clone(), client_ports, processes, network, clocks, observer };
+        let (style, nodes) = (options.style, options.nodes.clone());
+        let cluster = LocalCluster { style, nodes, client_ports, processes, network, clocks, observer };
         let bundled = Self {
             cluster: Arc::new(cluster),
             endpoints,
@@ -138,17 +142,14 @@ impl Bundled {
         for started in join_all(cluster.nodes.iter().map(|n| cluster.processes.start(n))).await {
             started?;
         }
-        let deadline = Instant::now() + LEADERS;
+        let deadline = Instant::now() + READY;
         loop {
-            let leaders = cluster.leaders().await;
-            if !leaders.is_empty() && leaders.values().all(Option::is_some) {
-                return Ok(());
-            }
+            let Err(missing) = cluster.ready().await else { return Ok(()) };
             if let Some(exit) = cluster.processes.unexpected_exits().first() {
                 bail!("node {} ended with {}", exit.node, exit.status);
             }
             if Instant::now() > deadline {
-                bail!("the nodes did not agree on leaders within {LEADERS:?}: {leaders:?}");
+                bail!("the nodes were not ready within {READY:?}: {missing}");
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
@@ -210,8 +211,42 @@ impl Cluster for LocalCluster {
         self.clocks.as_ref().map(|c| c as &dyn Clocks)
     }
 
+    /// Nobody leads in a quorum store.
     fn roles(&self) -> Option<&dyn Roles> {
-        Some(self)
+        (self.style == Style::Leader).then_some(self)
+    }
+}
+
+impl LocalCluster {
+    /// Whether every partition has a leader, or every node takes all others to be up; else what is missing.
+    async fn ready(&self) -> Result<(), String> {
+        match self.style {
+            Style::Leader => {
+                let leaders = self.leaders().await;
+                match !leaders.is_empty() && leaders.values().all(Option::is_some) {
+                    true => Ok(()),
+                    false => Err(format!("not every partition has a leader: {leaders:?}")),
+                }
+            }
+            Style::Quorum => {
+                for (node, status) in self.statuses().await {
+                    let members = status.map_err(|e| format!("node {node}: {e}"))?.members;
+                    if members.len() != self.nodes.len() || members.values().any(|state| state != "up") {
+                        return Err(format!("node {node} does not see all others: {members:?}"));
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// What each node says of itself.
+    async fn statuses(&self) -> Vec<(&NodeName, Result<NodeStatus, String>)> {
+        let asked = self
+            .client_ports
+            .iter()
+            .map(|(node, port)| async move { (node, self.observer.ask(*port).await) });
+        join_all(asked).await
     }
 }
 
@@ -219,12 +254,8 @@ impl Cluster for LocalCluster {
 impl Roles for LocalCluster {
     /// Of all replicas that think that they lead, the one with the highest term.
     async fn leaders(&self) -> BTreeMap<String, Option<NodeName>> {
-        let asked = self
-            .client_ports
-            .iter()
-            .map(|(node, port)| async move { (node, self.observer.ask(*port).await) });
         let mut best: BTreeMap<String, Option<(u64, NodeName)>> = BTreeMap::new();
-        for (node, status) in join_all(asked).await {
+        for (node, status) in self.statuses().await {
             for replica in status.map(|s| s.partitions).unwrap_or_default() {
                 let leader = best.entry(replica.id).or_default();
                 if replica.role == "leader" && leader.as_ref().is_none_or(|(term, _)| *term < replica.term) {
@@ -298,6 +329,7 @@ fn command(
     let mut args: Vec<OsString> = vec!["store".into(), "node".into()];
     let mut add = |option: &str, value: OsString| args.extend([OsString::from(option), value]);
     add("--name", node.into());
+    add("--store", options.style.name().into());
     add("--data", data.join(node).into());
     add("--client", own.client.to_string().into());
     add("--listen", own.peer.to_string().into());
@@ -342,7 +374,7 @@ fn endpoints(ears: &BTreeMap<NodeName, Ears>, network: Option<&ProxyNetwork>) ->
 }
 
 fn describe(options: &BundledOptions) -> String {
-    let mut words = format!("bundled leader store, {} nodes", options.nodes.len());
+    let mut words = format!("bundled {} store, {} nodes", options.style, options.nodes.len());
     for (key, value) in &options.settings {
         words.push_str(&format!(", {key}={value}"));
     }

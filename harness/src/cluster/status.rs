@@ -1,6 +1,7 @@
 //! Asks the bundled store's nodes about themselves: `GET /growler/status`, straight to the node and not
 //! through the proxies, so that a partition does not blind the observer.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -14,9 +15,12 @@ const DEADLINE: Duration = Duration::from_millis(500);
 pub(crate) struct NodeStatus {
     /// The node's own wall clock, nanoseconds since the epoch.
     pub(crate) wall_ns: i64,
-    /// The replicas that it holds.
+    /// The replicas that it holds, in a leader store.
     #[serde(default)]
     pub(crate) partitions: Vec<ReplicaStatus>,
+    /// All nodes of a quorum store, and whether this one takes each to be `up` or `down`.
+    #[serde(default)]
+    pub(crate) members: BTreeMap<String, String>,
 }
 
 /// What a node says of one of its replicas.

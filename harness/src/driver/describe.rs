@@ -31,8 +31,8 @@ fn options(prepared: &Prepared) -> Map<String, Value> {
     let options = json!({
         "workload": o.workload,
         "faults": prepared.faults,
-        "store": o.endpoint.is_empty().then_some(&o.store),
-        "nodes": o.endpoint.is_empty().then_some(o.nodes),
+        "store": o.endpoint.is_empty().then_some(o.store.name()),
+        "nodes": o.endpoint.is_empty().then_some(o.store_nodes()),
         "set": prepared.settings,
         "endpoint": growler_results::test_file::SystemUnderTest::new("", &o.endpoint).endpoints,
         "promise": prepared.promise,

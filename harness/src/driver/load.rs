@@ -10,11 +10,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use growler_checker::history::{Event, EventType, Name, Process};
+use growler_checker::history::{Event, EventType, Extra, Name, Process};
 use growler_results::history::Recorder;
-use growler_workloads::dynamodb::Client;
+use growler_workloads::dynamodb::{Client, Versioning};
 use growler_workloads::workload::{BACK_OFF, Completion, Context, Generator, Invocation, Next, Workload};
 use parking_lot::Mutex;
+use serde_json::json;
 use tokio::sync::{Notify, watch};
 
 use super::arrivals::Arrivals;
@@ -165,6 +166,9 @@ impl Load {
                 event.via = op.via.map(Name::from);
                 event.node = self.nodes.get(node).cloned();
                 event.intended = intended;
+                if let Some(context) = &op.context {
+                    event.extra_mut().context = Some(context.clone());
+                }
                 let recorded = self.recorder.record(event);
                 generator.update(&recorded);
                 if let Some(tap) = &self.tap {
@@ -184,15 +188,19 @@ impl Load {
         };
         counter.fetch_add(1, Ordering::Relaxed);
         let kind = completion.kind;
-        let event = Event {
+        let mut event = Event {
             kind,
             value: completion.value,
             observed: completion.observed,
             error: completion.error.map(Into::into),
             partition: completion.partition.map(Into::into),
             intended: None,
+            extra: None,
             ..invoked
         };
+        if let Some(versioning) = completion.versioning.filter(|_| kind == EventType::Ok) {
+            record_versions(event.extra_mut(), *versioning);
+        }
         let mut generator = self.generator.lock();
         let recorded = self.recorder.record(event);
         generator.update(&recorded);
@@ -216,6 +224,14 @@ impl Load {
     }
 }
 
+/// What the store said of its versions; its token is the client's alone.
+fn record_versions(extra: &mut Extra, versioning: Versioning) {
+    extra.version = Some(versioning.version.into());
+    extra.context = versioning.clock.map(|clock| clock.into_iter().collect());
+    extra.timestamp = versioning.timestamp.map(|(ns, node)| json!([ns, node]));
+    extra.siblings = versioning.siblings.filter(|count| *count > 1);
+}
+
 enum Begun {
     Op(Box<(Invocation, Event)>),
     Wait(Duration),
@@ -229,4 +245,32 @@ enum Arrival {
     At(u64),
     /// The load was held or stopped before it was due.
     ModeChanged,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_store_says_of_its_versions_stands_in_the_history() {
+        let mut versioning = Versioning {
+            version: "n1/3:5".into(),
+            token: Some("AgRu".into()),
+            clock: Some([("n1/3".to_owned(), 5)].into()),
+            timestamp: Some((70, "n1".into())),
+            siblings: Some(1),
+        };
+        let recorded = |versioning: &Versioning| {
+            let mut event = Event::new(Process::Client(1), EventType::Ok, "read", json!(4));
+            record_versions(event.extra_mut(), versioning.clone());
+            serde_json::to_string(&event).unwrap()
+        };
+        let line = recorded(&versioning);
+        assert!(
+            line.ends_with(r#""value":4,"version":"n1/3:5","context":{"n1/3":5},"timestamp":[70,"n1"]}"#),
+            "{line}"
+        );
+        versioning.siblings = Some(2);
+        assert!(recorded(&versioning).ends_with(r#""timestamp":[70,"n1"],"siblings":2}"#));
+    }
 }

@@ -13,6 +13,7 @@ use growler_results::history::Recorder;
 use growler_results::run::RunFolder;
 use growler_results::test_file::{Phase, Recovery, StoppedEarly, TestFile};
 use growler_results::verdict::Crash;
+use growler_store::node::Style;
 use growler_workloads::dynamodb::{Client, ClientFactory};
 use growler_workloads::probe::Canary;
 use growler_workloads::workload::Workload;
@@ -419,7 +420,8 @@ pub(crate) fn plan(prepared: &Prepared, nodes: &[String], main_start_ns: u64) ->
         window: [main_start_ns, main_start_ns + main],
         min_window_ns: nanoseconds(prepared.least_fault_window()),
         cover: 0.4,
-        can: Capabilities { roles: bundled, peer_links: bundled },
+        // Nobody leads in the quorum store.
+        can: Capabilities { roles: bundled && prepared.options.store == Style::Leader, peer_links: bundled },
     })
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
+use growler_store::node::{Style, check_settings};
 use growler_workloads::workload::{Description, Shape};
 
 use super::seeds::{Seeds, any_seed};
@@ -12,8 +13,8 @@ use crate::cli::TestOptions;
 use crate::cluster::is_loopback;
 use crate::error::{CommandError, Sort};
 
-/// The election timeout of the bundled store, and what endpoints are taken to have.
-const ELECTION_TIMEOUT: Duration = Duration::from_millis(500);
+/// How long the bundled store takes to notice that a node is gone, and endpoints are taken to take.
+const DETECTION: Duration = Duration::from_millis(500);
 
 /// Options that fit together.
 #[derive(Debug, Clone)]
@@ -29,20 +30,25 @@ pub(crate) struct Prepared {
 }
 
 impl Prepared {
-    /// The least time for which a fault is in force: three election timeouts (contract, section 1). A cut
+    /// The least time for which a fault is in force: three election timeouts (contract, section 1), or three
+    /// times as long as the quorum store suspects a node before it counts as down. A cut
     /// before an only endpoint holds every client until its deadline, so that there it lasts longer than that:
     /// a window without an invocation would show nothing.
     pub(crate) fn least_fault_window(&self) -> Duration {
-        let set = self.settings.get("election-timeout-ms").and_then(|ms| ms.parse().ok());
-        let elections = set.map_or(ELECTION_TIMEOUT, Duration::from_millis) * 3;
+        let name = match self.options.store {
+            Style::Leader => "election-timeout-ms",
+            Style::Quorum => "suspect-ms",
+        };
+        let set = self.settings.get(name).and_then(|ms| ms.parse().ok());
+        let noticed = set.map_or(DETECTION, Duration::from_millis) * 3;
         let held =
             if self.options.endpoint.is_empty() { Duration::ZERO } else { self.options.timeout * 5 / 4 };
-        elections.max(held)
+        noticed.max(held)
     }
 
     /// The name of the test: the first level of the folder of runs.
     pub(crate) fn test_name(&self) -> String {
-        let system = if self.options.endpoint.is_empty() { self.options.store.as_str() } else { "endpoint" };
+        let system = if self.options.endpoint.is_empty() { self.options.store.name() } else { "endpoint" };
         match &self.options.bug {
             Some(bug) => format!("{system}-{}-{bug}", self.workload.name),
             None => format!("{system}-{}", self.workload.name),
@@ -71,9 +77,9 @@ pub(crate) fn check_options(options: &TestOptions) -> Result<(), CommandError> {
 pub(crate) fn prepare(options: &TestOptions) -> Result<Prepared, CommandError> {
     check_values(options).usage()?;
     check_endpoints(options).usage()?;
+    let settings = find_settings(options).usage()?;
     let workload = find_workload(options).usage()?;
     let faults = find_faults(options).usage()?;
-    let settings = find_settings(options).usage()?;
     check_anomalies(&options.allow, &options.expect).usage()?;
     let promise = find_promise(options, workload, &settings).usage()?;
     let seed = options.seed.unwrap_or_else(any_seed);
@@ -96,7 +102,7 @@ pub(crate) fn prepare(options: &TestOptions) -> Result<Prepared, CommandError> {
 
 /// `n1`, `n2`, …
 pub(crate) fn node_names(options: &TestOptions) -> Vec<String> {
-    let n = if options.endpoint.is_empty() { options.nodes } else { options.endpoint.len() };
+    let n = if options.endpoint.is_empty() { options.store_nodes() } else { options.endpoint.len() };
     (1..=n).map(|i| format!("n{i}")).collect()
 }
 
@@ -110,10 +116,7 @@ fn check_values(options: &TestOptions) -> anyhow::Result<()> {
     if options.ops_per_key == 0 {
         bail!("--ops-per-key 0: a key must live for at least one operation");
     }
-    if options.endpoint.is_empty() && options.store != "leader" {
-        bail!("there is no store `{}`; there is: leader", options.store);
-    }
-    if options.endpoint.is_empty() && options.nodes == 0 {
+    if options.endpoint.is_empty() && options.store_nodes() == 0 {
         bail!("--nodes 0: at least one node is needed");
     }
     if let Some(rate) = options.rate
@@ -151,10 +154,14 @@ fn find_workload(options: &TestOptions) -> anyhow::Result<&'static Description> 
         let names = all.iter().map(|w| w.name).collect::<Vec<_>>().join(", ");
         anyhow!("there is no workload `{}`; there are: {names}", options.workload)
     })?;
-    if options.endpoint.is_empty() && !found.stores.contains(&options.store.as_str()) {
+    if options.endpoint.is_empty() && !found.stores.contains(&options.store.name()) {
+        let elsewhere = match found.stores {
+            [] => String::new(),
+            stores => format!(" run it with --store {}, or", stores.join(" or ")),
+        };
         bail!(
-            "the bundled {} store cannot run the {} workload, which needs {}; test an endpoint that has them \
-             with --endpoint URL",
+            "the bundled {} store cannot run the {} workload, which needs {};{elsewhere} test an endpoint \
+             that has them with --endpoint URL",
             options.store,
             found.name,
             found.needs.join(", ")
@@ -193,12 +200,16 @@ fn find_settings(options: &TestOptions) -> anyhow::Result<BTreeMap<String, Strin
         return Ok(BTreeMap::new());
     }
     let settings: BTreeMap<_, _> = options.set.iter().cloned().collect();
-    growler_store::node::check_settings(&settings)?;
+    check_settings(options.store, options.store_nodes(), &settings)?;
     if let Some(bug) = &options.bug {
         let bugs = growler_store::bugs::catalogue();
-        if !bugs.iter().any(|b| b.name == bug) {
+        let Some(found) = bugs.iter().find(|b| b.name == bug) else {
             let names = bugs.iter().map(|b| b.name).collect::<Vec<_>>().join(", ");
             bail!("there is no bug `{bug}`; there are: {names}");
+        };
+        if !found.stores.contains(&options.store.name()) {
+            let stores = found.stores.join(" and ");
+            bail!("the {} store cannot have the bug `{bug}`, which is of: {stores}", options.store);
         }
     }
     Ok(settings)
@@ -220,7 +231,7 @@ fn find_promise(
     workload: &Description,
     settings: &BTreeMap<String, String>,
 ) -> anyhow::Result<String> {
-    let store = options.endpoint.is_empty().then_some(options.store.as_str());
+    let store = options.endpoint.is_empty().then_some(options.store.name());
     let promise = match &options.promise {
         Some(name) => name.clone(),
         None => growler_workloads::promises::default_promise(store, workload.name, settings).to_owned(),

@@ -20,6 +20,7 @@ pub(crate) async fn start(prepared: &Prepared, folder: &RunFolder) -> anyhow::Re
         return Ok(System::Endpoints(endpoints));
     }
     let bundled = Bundled::start(BundledOptions {
+        style: options.store,
         nodes: node_names(options),
         client_ports: Vec::new(),
         data: None,

@@ -5,9 +5,14 @@
 //! count on the difference only as far as it is true. Every answer names the partition that gave
 //! it, for the response header that test harnesses read.
 //!
+//! A style that keeps several versions of an item shows them through the protocol's extension: what a
+//! request may ask for beyond DynamoDB's API is [`Ask`], what an answer may say is [`Extension`]. Both
+//! are strings and numbers to the API: only the style knows what a version means.
+//!
 //! A call's future may be dropped at any moment, when its client goes away: what it had begun may
 //! then happen or not, but must not stay half done.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -57,19 +62,26 @@ pub trait Backend: Send + Sync {
         None
     }
 
-    /// Changes one item, at most once.
+    /// Changes one item, at most once. A style without versions does not look at `ask`.
     ///
     /// # Errors
+    /// [`BackendError::Validation`] when `ask` is not possible in this style,
     /// [`BackendError::Unavailable`] when the write certainly did not and will not happen,
     /// [`BackendError::Unknown`] when it may have happened or may yet.
-    async fn write(&self, mutation: Mutation) -> Result<Written, BackendError>;
+    async fn write(&self, mutation: Mutation, ask: &Ask) -> Result<Written, BackendError>;
 
-    /// Reads one item.
+    /// Reads one item. A style without versions does not look at `ask`.
     ///
     /// # Errors
-    /// When no answer of this consistency can be given.
-    async fn get(&self, table: &str, key: &PrimaryKey, consistency: Consistency)
-    -> Result<Got, BackendError>;
+    /// [`BackendError::Validation`] when `ask` is not possible in this style; else when no answer of
+    /// this consistency can be given.
+    async fn get(
+        &self,
+        table: &str,
+        key: &PrimaryKey,
+        consistency: Consistency,
+        ask: &Ask,
+    ) -> Result<Got, BackendError>;
 
     /// Reads the next items of one hash key, in the order of the sort key.
     ///
@@ -91,6 +103,61 @@ pub enum Consistency {
     Strong,
     /// `ConsistentRead: false`: some state of the past.
     Eventual,
+}
+
+/// What a request asks for beyond DynamoDB's API. The default asks for nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ask {
+    /// How many replicas must answer a read, instead of what the settings say. At least 1.
+    pub r: Option<u32>,
+    /// How many replicas must have a write, instead of what the settings say. At least 1.
+    pub w: Option<u32>,
+    /// What the client has seen: a token that an earlier answer gave it, not yet decoded.
+    pub context: Option<String>,
+    /// List all versions in [`Extension::versions`].
+    pub siblings: bool,
+    /// Read this node's own row and ask no other node. Always with `siblings`.
+    pub local: bool,
+    /// The client wants the item as it was before the write, so that a blind write is none.
+    pub old_image: bool,
+}
+
+/// What an answer says beyond DynamoDB's API.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Extension {
+    /// What the client has now seen, to be sent back with a later write: URL-safe base64, opaque.
+    pub context: String,
+    /// The same to be read: the highest counter seen of each actor.
+    pub clock: BTreeMap<String, u64>,
+    /// A read's versions, sorted and joined with `|`, empty when there are none; a write's own version.
+    pub version: String,
+    /// When the item that is shown was written, or this write's own time. None when nothing was ever
+    /// written.
+    pub timestamp: Option<Timestamp>,
+    /// How many versions there are side by side, deletions among them.
+    pub siblings: u64,
+    /// These versions, if they were asked for.
+    pub versions: Option<Vec<SiblingVersion>>,
+}
+
+/// The wall-clock time of a write, by the node that took it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Timestamp {
+    /// Nanoseconds since 1970.
+    pub ns: i64,
+    /// The node whose clock it was; decides between equal times.
+    pub node: String,
+}
+
+/// One of the versions that an item has side by side.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SiblingVersion {
+    /// The item; `None` is a deletion.
+    pub item: Option<Item>,
+    /// Its version.
+    pub version: String,
+    /// When it was written.
+    pub timestamp: Timestamp,
 }
 
 /// Why a backend did not do what it was asked to.
@@ -148,6 +215,8 @@ pub struct Written {
     pub reply: Result<MutationReply, MutationRefused>,
     /// The partition that holds the item.
     pub partition: String,
+    /// What a style with versions says besides.
+    pub extension: Option<Box<Extension>>,
 }
 
 /// The answer to a read of one item.
@@ -157,6 +226,8 @@ pub struct Got {
     pub item: Option<Item>,
     /// The partition that holds it.
     pub partition: String,
+    /// What a style with versions says besides.
+    pub extension: Option<Box<Extension>>,
 }
 
 /// A part of the items of one hash key.

@@ -7,7 +7,7 @@ use http::StatusCode;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
-use super::backend::BackendError;
+use super::backend::{BackendError, Extension};
 use crate::expression::{ExpressionError, KeyConditionError, PlaceholderError};
 use crate::item::json::{ValueError, Wire};
 use crate::item::{Item, MutationRefused, SchemaMismatch};
@@ -79,12 +79,14 @@ pub struct ApiError {
     pub item: Option<Item>,
     /// The partition that answered, for the response header.
     pub partition: Option<String>,
+    /// What a store with versions says besides: a condition that failed has seen the item.
+    pub extension: Option<Box<Extension>>,
 }
 
 impl ApiError {
     /// An error with a message.
     pub fn new(exception: Exception, message: impl Into<String>) -> Self {
-        Self { exception, message: message.into(), item: None, partition: None }
+        Self { exception, message: message.into(), item: None, partition: None, extension: None }
     }
 
     /// A ValidationException.
@@ -104,7 +106,13 @@ impl ApiError {
                 (Exception::Validation, None)
             }
         };
-        Self { exception, message, item, partition: Some(partition) }
+        Self { exception, message, item, partition: Some(partition), extension: None }
+    }
+
+    /// The same error, with what the store says besides.
+    #[must_use]
+    pub fn with(self, extension: Option<Box<Extension>>) -> Self {
+        Self { extension, ..self }
     }
 
     /// The partition that the request was for.

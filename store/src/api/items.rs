@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
-use super::backend::{Backend, Written};
+use super::backend::{Ask, Backend, SiblingVersion, Written};
 use super::constraint::Constraints;
 use super::error::ApiError;
+use super::extension::Asked;
 use super::parameters::{
     ConsumedCapacity, Given, consistency, consumed, key_map, placeholders, projection, read_units, schema,
     write_units,
@@ -69,10 +70,34 @@ struct GetAnswer<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     item: Option<Wire<'a, Item>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    siblings: Option<Vec<SiblingAnswer<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     consumed_capacity: Option<ConsumedCapacity>,
 }
 
-pub(super) async fn put_item(backend: &dyn Backend, mut request: WriteRequest) -> Result<Reply, ApiError> {
+/// One of the versions that an item has side by side; a null item is a deletion.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct SiblingAnswer<'a> {
+    item: Option<Wire<'a, Item>>,
+    version: &'a str,
+    timestamp: (i64, &'a str),
+}
+
+impl<'a> SiblingAnswer<'a> {
+    /// The version, with as much of its item as was asked for.
+    fn new((version, shown): &'a (&SiblingVersion, Option<Item>)) -> Self {
+        let at = &version.timestamp;
+        Self { item: shown.as_ref().map(Wire), version: &version.version, timestamp: (at.ns, &at.node) }
+    }
+}
+
+pub(super) async fn put_item(
+    backend: &dyn Backend,
+    mut request: WriteRequest,
+    asked: Asked,
+) -> Result<Reply, ApiError> {
+    let ask = asked.of_write(request.returns_old())?;
     request.check_fields("item", request.item.is_some())?;
     request.check_given(&[("ConditionExpression", request.condition_expression.is_some())])?;
     request.check_old_only()?;
@@ -88,11 +113,16 @@ pub(super) async fn put_item(backend: &dyn Backend, mut request: WriteRequest) -
     let schema = schema(backend, &table).await?;
     let key = schema.key_of_item(&item)?;
     let written =
-        request.write(backend, Mutation { table, key, action: Action::Put(item), condition }).await?;
+        request.write(backend, &ask, Mutation { table, key, action: Action::Put(item), condition }).await?;
     request.answer_write(written, size, None)
 }
 
-pub(super) async fn delete_item(backend: &dyn Backend, mut request: WriteRequest) -> Result<Reply, ApiError> {
+pub(super) async fn delete_item(
+    backend: &dyn Backend,
+    mut request: WriteRequest,
+    asked: Asked,
+) -> Result<Reply, ApiError> {
+    let ask = asked.of_write(request.returns_old())?;
     request.check_fields("key", request.key.is_some())?;
     request.check_given(&[("ConditionExpression", request.condition_expression.is_some())])?;
     request.check_old_only()?;
@@ -102,11 +132,17 @@ pub(super) async fn delete_item(backend: &dyn Backend, mut request: WriteRequest
     placeholders.all_used()?;
     let table = request.table();
     let key = schema(backend, &table).await?.key_of_map(&key)?;
-    let written = request.write(backend, Mutation { table, key, action: Action::Delete, condition }).await?;
+    let written =
+        request.write(backend, &ask, Mutation { table, key, action: Action::Delete, condition }).await?;
     request.answer_write(written, 0, None)
 }
 
-pub(super) async fn update_item(backend: &dyn Backend, mut request: WriteRequest) -> Result<Reply, ApiError> {
+pub(super) async fn update_item(
+    backend: &dyn Backend,
+    mut request: WriteRequest,
+    asked: Asked,
+) -> Result<Reply, ApiError> {
+    let ask = asked.of_write(request.returns_old())?;
     request.check_fields("key", request.key.is_some())?;
     request.check_given(&[
         ("UpdateExpression", request.update_expression.is_some()),
@@ -125,12 +161,18 @@ pub(super) async fn update_item(backend: &dyn Backend, mut request: WriteRequest
     let key = schema.key_of_map(&key)?;
     check_key_untouched(&update, &schema)?;
     let targets = request.returns_updated().then(|| Projection(update.targets().cloned().collect()));
-    let written =
-        request.write(backend, Mutation { table, key, action: Action::Update(update), condition }).await?;
+    let written = request
+        .write(backend, &ask, Mutation { table, key, action: Action::Update(update), condition })
+        .await?;
     request.answer_write(written, 0, targets.as_ref())
 }
 
-pub(super) async fn get_item(backend: &dyn Backend, mut request: GetRequest) -> Result<Reply, ApiError> {
+pub(super) async fn get_item(
+    backend: &dyn Backend,
+    mut request: GetRequest,
+    asked: Asked,
+) -> Result<Reply, ApiError> {
+    let ask = asked.of_read()?;
     let mut constraints = Constraints::default();
     constraints.consumed_capacity(request.return_consumed_capacity.as_deref());
     constraints.table_name("tableName", request.table_name.as_deref(), 1);
@@ -149,17 +191,26 @@ pub(super) async fn get_item(backend: &dyn Backend, mut request: GetRequest) -> 
     let key = schema(backend, &table).await?.key_of_map(&key)?;
     let consistency = consistency(request.consistent_read);
     let got = backend
-        .get(&table, &key, consistency)
+        .get(&table, &key, consistency, &ask)
         .await
         .map_err(|error| ApiError::from(error).at(backend.partition_of(&table, &key)))?;
     let size = got.item.as_ref().map_or(0, item_size);
-    let item = match (got.item, projection) {
-        (Some(item), Some(projection)) => Some(projection.apply(&item)),
-        (item, _) => item,
+    let shown = |item: &Item| projection.as_ref().map_or_else(|| item.clone(), |shown| shown.apply(item));
+    let item = match projection {
+        Some(_) => got.item.as_ref().map(shown),
+        None => got.item,
     };
+    let versions = got.extension.as_deref().and_then(|extension| extension.versions.as_deref());
+    let siblings: Option<Vec<_>> =
+        versions.map(|all| all.iter().map(|version| (version, version.item.as_ref().map(shown))).collect());
     let asked = request.return_consumed_capacity.as_deref();
     let consumed_capacity = consumed(asked, &table, read_units(size, consistency));
-    reply(&GetAnswer { item: item.as_ref().map(Wire), consumed_capacity }, Some(got.partition))
+    let answer = GetAnswer {
+        item: item.as_ref().map(Wire),
+        siblings: siblings.as_ref().map(|all| all.iter().map(SiblingAnswer::new).collect()),
+        consumed_capacity,
+    };
+    Ok(reply(&answer, Some(got.partition))?.with(got.extension))
 }
 
 impl WriteRequest {
@@ -222,9 +273,14 @@ impl WriteRequest {
         matches!(self.return_values.as_deref(), Some("UPDATED_OLD" | "UPDATED_NEW"))
     }
 
-    async fn write(&self, backend: &dyn Backend, mutation: Mutation) -> Result<Written, ApiError> {
+    /// Whether the answer shows the item as it was.
+    fn returns_old(&self) -> bool {
+        matches!(self.return_values.as_deref(), Some("ALL_OLD" | "UPDATED_OLD"))
+    }
+
+    async fn write(&self, backend: &dyn Backend, ask: &Ask, mutation: Mutation) -> Result<Written, ApiError> {
         let partition = backend.partition_of(&mutation.table, &mutation.key);
-        backend.write(mutation).await.map_err(|error| ApiError::from(error).at(partition))
+        backend.write(mutation, ask).await.map_err(|error| ApiError::from(error).at(partition))
     }
 
     /// The answer to a decided write; `size` is that of the item put, `targets` what an update wrote.
@@ -237,7 +293,10 @@ impl WriteRequest {
         let with_item = self.return_values_on_condition_check_failure.as_deref() == Some("ALL_OLD");
         let done = match written.reply {
             Ok(done) => done,
-            Err(refused) => return Err(ApiError::refused(refused, written.partition, with_item)),
+            Err(refused) => {
+                let error = ApiError::refused(refused, written.partition, with_item);
+                return Err(error.with(written.extension));
+            }
         };
         let asked = self.return_consumed_capacity.as_deref();
         let consumed_capacity = asked.and_then(|_| {
@@ -255,7 +314,7 @@ impl WriteRequest {
             None => image,
         };
         let answer = WriteAnswer { attributes: attributes.as_ref().map(Wire), consumed_capacity };
-        reply(&answer, Some(written.partition))
+        Ok(reply(&answer, Some(written.partition))?.with(written.extension))
     }
 }
 

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 
 use super::backend::{
-    Backend, BackendError, Consistency, Got, Page, QueryRange, ScanRange, TableDescription, TableStatus,
+    Ask, Backend, BackendError, Consistency, Got, Page, QueryRange, ScanRange, TableDescription, TableStatus,
     Written,
 };
 use crate::item::key::{KeyRange, is_void};
@@ -91,7 +91,7 @@ impl Backend for MemoryBackend {
         removed.map(|table| table.description).ok_or_else(|| BackendError::TableNotFound(table.to_owned()))
     }
 
-    async fn write(&self, mutation: Mutation) -> Result<Written, BackendError> {
+    async fn write(&self, mutation: Mutation, _ask: &Ask) -> Result<Written, BackendError> {
         self.with_table(&mutation.table, |table| {
             let key = mutation.key.storage_key();
             let applied = apply(&mutation, &table.description.schema, table.items.get(&key));
@@ -104,7 +104,7 @@ impl Backend for MemoryBackend {
                     table.items.remove(&key);
                 }
             }
-            Written { reply: applied.reply, partition: PARTITION.to_owned() }
+            Written { reply: applied.reply, partition: PARTITION.to_owned(), extension: None }
         })
     }
 
@@ -113,10 +113,12 @@ impl Backend for MemoryBackend {
         table: &str,
         key: &PrimaryKey,
         _consistency: Consistency,
+        _ask: &Ask,
     ) -> Result<Got, BackendError> {
         self.with_table(table, |table| Got {
             item: table.items.get(&key.storage_key()).cloned(),
             partition: PARTITION.to_owned(),
+            extension: None,
         })
     }
 

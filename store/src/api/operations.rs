@@ -1,9 +1,11 @@
 //! Which operation a request names, and its body as that operation's parameters.
 
+use http::HeaderMap;
 use serde::de::DeserializeOwned;
 
 use super::backend::Backend;
 use super::error::{ApiError, Exception};
+use super::extension::Asked;
 use super::reply::Reply;
 use super::{items, pages, tables};
 
@@ -47,19 +49,31 @@ impl Operation {
         Err(ApiError::new(Exception::UnknownOperation, message))
     }
 
-    /// Runs the operation.
-    pub(super) async fn run(self, backend: &dyn Backend, body: &[u8]) -> Result<Reply, ApiError> {
+    /// Runs the operation. Only those on items look at the extension's headers.
+    pub(super) async fn run(
+        self,
+        backend: &dyn Backend,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<Reply, ApiError> {
+        let asked = || Asked::read(headers);
         match self {
             Self::CreateTable => tables::create_table(backend, parse(body)?).await,
             Self::DescribeTable => tables::describe_table(backend, parse(body)?).await,
             Self::ListTables => tables::list_tables(backend, parse(body)?).await,
             Self::DeleteTable => tables::delete_table(backend, parse(body)?).await,
-            Self::PutItem => items::put_item(backend, parse(body)?).await,
-            Self::GetItem => items::get_item(backend, parse(body)?).await,
-            Self::DeleteItem => items::delete_item(backend, parse(body)?).await,
-            Self::UpdateItem => items::update_item(backend, parse(body)?).await,
-            Self::Query => pages::query(backend, parse(body)?).await,
-            Self::Scan => pages::scan(backend, parse(body)?).await,
+            Self::PutItem => items::put_item(backend, parse(body)?, asked()?).await,
+            Self::GetItem => items::get_item(backend, parse(body)?, asked()?).await,
+            Self::DeleteItem => items::delete_item(backend, parse(body)?, asked()?).await,
+            Self::UpdateItem => items::update_item(backend, parse(body)?, asked()?).await,
+            Self::Query => {
+                asked()?.of_page()?;
+                pages::query(backend, parse(body)?).await
+            }
+            Self::Scan => {
+                asked()?.of_page()?;
+                pages::scan(backend, parse(body)?).await
+            }
         }
     }
 }

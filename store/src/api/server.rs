@@ -3,7 +3,7 @@
 //! `POST /` with an `X-Amz-Target` is an operation; `GET /` says that the process is alive;
 //! `GET /growler/status` shows what the node says of itself. Every answer to an operation carries
 //! DynamoDB's headers (a request id, the CRC-32 of the body) and `x-growler-partition`, the partition
-//! that decided it. Signatures must be there and are not verified: the store serves loopback.
+//! that decided it; a store with versions adds the headers of [`extension`](super::extension). Signatures must be there and are not verified: the store serves loopback.
 //!
 //! Connections are served on any stream ([`serve_connection`]), so that a simulation can bring its
 //! own; [`serve`] accepts them from a TCP listener and owns their tasks: when it ends or is dropped,
@@ -29,8 +29,9 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::backend::Backend;
+use super::backend::{Backend, Extension};
 use super::error::{ApiError, Exception};
+use super::extension;
 use super::operations::Operation;
 
 /// The largest request, as DynamoDB has it.
@@ -87,21 +88,28 @@ impl Service {
             Err(error) => return plain(StatusCode::PAYLOAD_TOO_LARGE, "text/plain", error.to_string()),
         };
         let outcome = match operation {
-            Ok(operation) => operation.run(self.backend.as_ref(), &body).await,
+            Ok(operation) => operation.run(self.backend.as_ref(), &head.headers, &body).await,
             Err(error) => Err(error),
         };
         match outcome {
-            Ok(reply) => self.json(StatusCode::OK, reply.body, reply.partition),
+            Ok(reply) => self.json(StatusCode::OK, reply.body, reply.partition, reply.extension.as_deref()),
             Err(error) => {
                 tracing::debug!(%error, "refused");
                 // an error is a few strings and at most an item: serialising it cannot fail
                 let body = serde_json::to_vec(&error).unwrap_or_default();
-                self.json(error.exception.status(), body, error.partition)
+                let status = error.exception.status();
+                self.json(status, body, error.partition, error.extension.as_deref())
             }
         }
     }
 
-    fn json(&self, status: StatusCode, body: Vec<u8>, partition: Option<String>) -> Response<Full<Bytes>> {
+    fn json(
+        &self,
+        status: StatusCode,
+        body: Vec<u8>,
+        partition: Option<String>,
+        extension: Option<&Extension>,
+    ) -> Response<Full<Bytes>> {
         let crc = crc32fast::hash(&body);
         let mut response = Response::new(Full::new(Bytes::from(body)));
         *response.status_mut() = status;
@@ -113,6 +121,9 @@ impl Service {
         }
         if let Some(partition) = partition.and_then(|name| HeaderValue::try_from(name).ok()) {
             headers.insert(PARTITION_HEADER, partition);
+        }
+        if let Some(extension) = extension {
+            extension::write(extension, headers);
         }
         response
     }

@@ -22,7 +22,7 @@ use super::service::Incoming;
 use super::types::NodeId;
 use super::wire::{GroupId, Operation, Outcome, RangeRead};
 use crate::api::backend::{Got, Page, QueryRange, ScanRange, TableDescription, TableStatus, Written};
-use crate::api::{Backend, BackendError, Consistency};
+use crate::api::{Ask, Backend, BackendError, Consistency};
 use crate::item::key::KeyRange;
 use crate::item::{Mutation, PrimaryKey, TableSchema};
 use crate::world::World;
@@ -284,13 +284,13 @@ impl Backend for LeaderStore {
         Ok(description)
     }
 
-    async fn write(&self, mutation: Mutation) -> Result<Written, BackendError> {
+    async fn write(&self, mutation: Mutation, _ask: &Ask) -> Result<Written, BackendError> {
         let group = self.group_of(mutation.key.partition_hash());
         let propose =
             |table| Operation::Propose(Command::Write { table, mutation: Box::new(mutation.clone()) });
         match self.on_table(&mutation.table, group, propose).await? {
             Outcome::Applied(Reply::Written(reply)) => {
-                Ok(Written { reply, partition: partition_name(group) })
+                Ok(Written { reply, partition: partition_name(group), extension: None })
             }
             other => Err(odd(&other)),
         }
@@ -301,6 +301,7 @@ impl Backend for LeaderStore {
         table: &str,
         key: &PrimaryKey,
         consistency: Consistency,
+        _ask: &Ask,
     ) -> Result<Got, BackendError> {
         let group = self.group_of(key.partition_hash());
         let partition = partition_name(group);
@@ -308,11 +309,11 @@ impl Backend for LeaderStore {
             let entry = self.entry(table).await?;
             let found = self.inner.groups[group as usize].item(entry.id, key);
             let item = found.map_err(|error| BackendError::Unavailable(error.to_string()))?;
-            return Ok(Got { item: item.unwrap_or_default(), partition });
+            return Ok(Got { item: item.unwrap_or_default(), partition, extension: None });
         }
         let get = |table| Operation::Get { table, key: key.clone() };
         match self.on_table(table, group, get).await? {
-            Outcome::Item(item) => Ok(Got { item, partition }),
+            Outcome::Item(item) => Ok(Got { item, partition, extension: None }),
             other => Err(odd(&other)),
         }
     }

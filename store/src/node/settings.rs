@@ -1,11 +1,87 @@
 //! What can be set about a node, by name: `--set KEY=VALUE`.
+//!
+//! Each style of the store has settings of its own; two styles may have one of the same name with other
+//! values. A setting that a node cannot run with is refused before anything starts, by its name and with
+//! what to do.
+
+mod leader;
+mod quorum;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::fmt;
+use std::str::FromStr;
 
 use serde::Serialize;
 
-use crate::leader::raft_group::{Reads, Timing};
+pub use leader::Settings;
+pub(super) use quorum::parse as parse_quorum;
+
+/// How a store replicates.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Style {
+    /// Each partition has a leader, chosen by consensus.
+    #[default]
+    Leader,
+    /// Every owner of a key takes writes, and they agree later.
+    Quorum,
+}
+
+impl Style {
+    /// All styles, in the order in which they are listed.
+    pub const ALL: [Self; 2] = [Self::Leader, Self::Quorum];
+
+    /// Its name on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Leader => "leader",
+            Self::Quorum => "quorum",
+        }
+    }
+
+    /// How many nodes a store of this style has when nobody says: enough for a majority of three, or for
+    /// three owners of a key and two that stand in.
+    #[must_use]
+    pub const fn default_nodes(self) -> usize {
+        match self {
+            Self::Leader => 3,
+            Self::Quorum => 5,
+        }
+    }
+
+    /// The settings that it has.
+    fn settings(self) -> &'static [SettingInfo] {
+        match self {
+            Self::Leader => leader::CATALOGUE,
+            Self::Quorum => quorum::CATALOGUE,
+        }
+    }
+
+    /// The setting of this name.
+    fn setting(self, name: &str) -> Option<&'static SettingInfo> {
+        self.settings().iter().find(|info| info.name == name)
+    }
+}
+
+impl fmt::Display for Style {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// There is no such style.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no store `{0}`; there are: {names}", names = Style::ALL.map(Style::name).join(", "))]
+pub struct UnknownStyle(String);
+
+impl FromStr for Style {
+    type Err = UnknownStyle;
+
+    fn from_str(name: &str) -> Result<Self, UnknownStyle> {
+        let found = Self::ALL.into_iter().find(|style| style.name() == name);
+        found.ok_or_else(|| UnknownStyle(name.to_owned()))
+    }
+}
 
 /// What the catalogue of settings says about one.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -18,46 +94,14 @@ pub struct SettingInfo {
     pub default: &'static str,
     /// The values that it may have, in words.
     pub values: &'static str,
+    /// The styles of the store that have it.
+    pub stores: &'static [&'static str],
 }
 
-/// All settings, in the order in which they are listed.
-const CATALOGUE: &[SettingInfo] = &[
-    SettingInfo {
-        name: "partitions",
-        about: "how many partitions the tables are cut into; fixed once a node has data",
-        default: "3",
-        values: "1 to 64",
-    },
-    SettingInfo {
-        name: "reads",
-        about: "how strong reads are made strong: by asking a quorum, or by the leader's lease",
-        default: "index",
-        values: "index, lease",
-    },
-    SettingInfo {
-        name: "election-timeout-ms",
-        about: "how long a follower stays loyal to a leader that it no longer hears, in milliseconds",
-        default: "500",
-        values: "100 to 60000",
-    },
-    SettingInfo {
-        name: "heartbeat-ms",
-        about: "how often an idle leader is heard, in milliseconds; at most a third of the election timeout",
-        default: "100",
-        values: "10 to 20000",
-    },
-    SettingInfo {
-        name: "snapshot-entries",
-        about: "how many log entries of a partition are kept before a snapshot takes their place",
-        default: "5000",
-        values: "10 to 10000000",
-    },
-];
-
-/// All settings.
+/// All settings of all styles, in the order in which they are listed.
 #[must_use]
-pub fn settings() -> &'static [SettingInfo] {
-    CATALOGUE
+pub fn settings() -> Vec<SettingInfo> {
+    Style::ALL.into_iter().flat_map(Style::settings).copied().collect()
 }
 
 /// A setting that a node cannot run with.
@@ -66,6 +110,18 @@ pub enum SettingError {
     /// There is no setting of this name.
     #[error("there is no setting `{0}`: `growler list settings` names them")]
     Unknown(String),
+    /// Another style has it.
+    #[error(
+        "the {style} store has no setting `{name}`, the {other} store has: use --store {other}, or leave it out"
+    )]
+    OtherStyle {
+        /// The setting.
+        name: String,
+        /// The style that was to run with it.
+        style: Style,
+        /// A style that has it.
+        other: Style,
+    },
     /// The value is none of those allowed.
     #[error("{name}={value} is not possible; possible are: {values}")]
     Value {
@@ -84,71 +140,96 @@ pub enum SettingError {
         /// The election timeout.
         election: u64,
     },
+    /// More copies than nodes to hold them.
+    #[error(
+        "n={n} copies of each key need as many nodes, and there are {nodes}: set n={nodes} or less, or use \
+         --nodes {n}"
+    )]
+    TooFewNodes {
+        /// Copies of each key.
+        n: u32,
+        /// The nodes.
+        nodes: usize,
+    },
+    /// Fewer parts of the ring than nodes: some node would have none, and some key too few owners.
+    #[error("partitions={partitions} is less than the {nodes} nodes: set partitions={nodes} or more")]
+    TooFewPartitions {
+        /// Parts of the ring.
+        partitions: u32,
+        /// The nodes.
+        nodes: usize,
+    },
+    /// A read or write that waits for more answers than there are copies.
+    #[error(
+        "{name}={value} is more than the n={n} copies that each key has: set {name}={n} or less, or a greater n"
+    )]
+    MoreThanCopies {
+        /// `r` or `w`.
+        name: &'static str,
+        /// Its value.
+        value: u32,
+        /// Copies of each key.
+        n: u32,
+    },
 }
 
-/// Settings that fit together.
-#[derive(Clone, Copy, Debug)]
-pub struct Settings {
-    /// How many partitions there are.
-    pub partitions: u32,
-    /// How strong reads are made strong.
-    pub reads: Reads,
-    /// The times of consensus.
-    pub timing: Timing,
-    /// Entries between snapshots.
-    pub snapshot_entries: u64,
-}
-
-impl Settings {
-    /// The settings given by name, and the defaults of the others.
-    ///
-    /// # Errors
-    /// A name is unknown, or a value is not possible.
-    pub fn parse(given: &BTreeMap<String, String>) -> Result<Self, SettingError> {
-        if let Some(unknown) = given.keys().find(|name| CATALOGUE.iter().all(|info| info.name != **name)) {
-            return Err(SettingError::Unknown(unknown.clone()));
-        }
-        let reads = match value(given, "reads")? {
-            (_, "index") => Reads::Index,
-            (_, "lease") => Reads::Lease,
-            (info, other) => return Err(impossible(info, other)),
-        };
-        let election = number(given, "election-timeout-ms", 100, 60_000)?;
-        let heartbeat = number(given, "heartbeat-ms", 10, 20_000)?;
-        if heartbeat * 3 > election {
-            return Err(SettingError::Heartbeat { heartbeat, election });
-        }
-        let timing =
-            Timing { election: Duration::from_millis(election), heartbeat: Duration::from_millis(heartbeat) };
-        Ok(Self {
-            partitions: u32::try_from(number(given, "partitions", 1, 64)?).unwrap_or(1),
-            reads,
-            timing,
-            snapshot_entries: number(given, "snapshot-entries", 10, 10_000_000)?,
-        })
-    }
-}
-
-/// Whether a node can run with these settings.
+/// Whether a store of this style with this many nodes can run with these settings.
 ///
 /// # Errors
 /// A name is unknown, or a value is not possible.
-pub fn check_settings(given: &BTreeMap<String, String>) -> Result<(), SettingError> {
-    Settings::parse(given).map(drop)
+pub fn check_settings(
+    style: Style,
+    nodes: usize,
+    given: &BTreeMap<String, String>,
+) -> Result<(), SettingError> {
+    match style {
+        Style::Leader => Settings::parse(given).map(drop),
+        Style::Quorum => quorum::parse(given, nodes).map(drop),
+    }
 }
 
-fn value<'a>(
-    given: &'a BTreeMap<String, String>,
-    name: &str,
-) -> Result<(&'static SettingInfo, &'a str), SettingError> {
-    let info = CATALOGUE.iter().find(|info| info.name == name);
-    let info = info.ok_or_else(|| SettingError::Unknown(name.to_owned()))?;
-    Ok((info, given.get(name).map_or(info.default, String::as_str)))
+/// The settings that were given to a store of one style.
+struct Given<'a> {
+    style: Style,
+    values: &'a BTreeMap<String, String>,
 }
 
-fn number(given: &BTreeMap<String, String>, name: &str, low: u64, high: u64) -> Result<u64, SettingError> {
-    let (info, text) = value(given, name)?;
-    text.parse().ok().filter(|number| (low..=high).contains(number)).ok_or_else(|| impossible(info, text))
+impl<'a> Given<'a> {
+    /// Takes settings of which the style has every one.
+    fn new(style: Style, values: &'a BTreeMap<String, String>) -> Result<Self, SettingError> {
+        for name in values.keys() {
+            if style.setting(name).is_some() {
+                continue;
+            }
+            return Err(match Style::ALL.into_iter().find(|other| other.setting(name).is_some()) {
+                Some(other) => SettingError::OtherStyle { name: name.clone(), style, other },
+                None => SettingError::Unknown(name.clone()),
+            });
+        }
+        Ok(Self { style, values })
+    }
+
+    fn value(&self, name: &str) -> Result<(&'static SettingInfo, &'a str), SettingError> {
+        let info = self.style.setting(name).ok_or_else(|| SettingError::Unknown(name.to_owned()))?;
+        Ok((info, self.values.get(name).map_or(info.default, String::as_str)))
+    }
+
+    fn number(&self, name: &str, low: u64, high: u64) -> Result<u64, SettingError> {
+        let (info, text) = self.value(name)?;
+        text.parse().ok().filter(|number| (low..=high).contains(number)).ok_or_else(|| impossible(info, text))
+    }
+
+    fn small(&self, name: &str, low: u32, high: u32) -> Result<u32, SettingError> {
+        let number = self.number(name, low.into(), high.into())?;
+        Ok(u32::try_from(number).unwrap_or(high))
+    }
+
+    /// One of several words, each of which stands for something.
+    fn word<T: Copy>(&self, name: &str, words: &[(&str, T)]) -> Result<T, SettingError> {
+        let (info, text) = self.value(name)?;
+        let found = words.iter().find(|(word, _)| *word == text);
+        found.map(|(_, meaning)| *meaning).ok_or_else(|| impossible(info, text))
+    }
 }
 
 fn impossible(info: &'static SettingInfo, value: &str) -> SettingError {
@@ -159,25 +240,40 @@ fn impossible(info: &'static SettingInfo, value: &str) -> SettingError {
 mod tests {
     use super::*;
 
-    fn parse(given: &[(&str, &str)]) -> Result<Settings, SettingError> {
+    fn check(style: Style, nodes: usize, given: &[(&str, &str)]) -> Result<(), SettingError> {
         let given = given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Settings::parse(&given)
+        check_settings(style, nodes, &given)
     }
 
     #[test]
-    fn the_catalogues_defaults_are_possible() {
-        let settings = parse(&[]).unwrap();
-        assert_eq!((settings.partitions, settings.reads), (3, Reads::Index));
-    }
-
-    #[test]
-    fn what_is_not_possible_is_refused_by_name() {
-        assert_eq!(parse(&[("colour", "red")]).unwrap_err(), SettingError::Unknown("colour".into()));
-        for (name, value) in [("partitions", "0"), ("partitions", "many"), ("reads", "guess")] {
-            let error = parse(&[(name, value)]).unwrap_err();
-            assert!(matches!(error, SettingError::Value { name: at, .. } if at == name), "{error}");
+    fn every_style_runs_with_its_defaults_and_knows_its_name() {
+        for style in Style::ALL {
+            assert_eq!(check(style, style.default_nodes(), &[]), Ok(()));
+            assert_eq!(style.name().parse(), Ok(style));
         }
-        let error = parse(&[("election-timeout-ms", "200")]).unwrap_err();
-        assert_eq!(error, SettingError::Heartbeat { heartbeat: 100, election: 200 });
+        let message = "paxos".parse::<Style>().unwrap_err().to_string();
+        assert_eq!(message, "there is no store `paxos`; there are: leader, quorum");
+    }
+
+    #[test]
+    fn no_style_has_two_settings_of_one_name() {
+        for style in Style::ALL {
+            let mut names: Vec<_> = style.settings().iter().map(|info| info.name).collect();
+            let count = names.len();
+            names.sort_unstable();
+            names.dedup();
+            assert_eq!(names.len(), count, "{style}");
+            assert!(style.settings().iter().all(|info| info.stores == [style.name()]));
+        }
+    }
+
+    #[test]
+    fn a_setting_of_another_style_is_refused_with_that_style_s_name() {
+        let error = check(Style::Quorum, 5, &[("reads", "lease")]).unwrap_err();
+        assert!(error.to_string().contains("--store leader"), "{error}");
+        let error = check(Style::Leader, 3, &[("resolve", "lww")]).unwrap_err();
+        assert!(error.to_string().contains("--store quorum"), "{error}");
+        let error = check(Style::Quorum, 5, &[("colour", "red")]).unwrap_err();
+        assert_eq!(error, SettingError::Unknown("colour".into()));
     }
 }

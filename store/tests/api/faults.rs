@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use growler_store::api::backend::{Got, Page, QueryRange, ScanRange, TableDescription, Written};
-use growler_store::api::{Backend, BackendError, Consistency, MemoryBackend};
+use growler_store::api::{Ask, Backend, BackendError, Consistency, MemoryBackend};
 use growler_store::item::{Mutation, PrimaryKey, TableSchema};
 use http::StatusCode;
 use hyper::client::conn::http1::handshake;
@@ -35,10 +35,10 @@ impl Backend for Failing {
     fn partition_of(&self, _: &str, _: &PrimaryKey) -> Option<String> {
         Some("p2".to_owned())
     }
-    async fn write(&self, _: Mutation) -> Result<Written, BackendError> {
+    async fn write(&self, _: Mutation, _: &Ask) -> Result<Written, BackendError> {
         Err(self.error.clone())
     }
-    async fn get(&self, _: &str, _: &PrimaryKey, _: Consistency) -> Result<Got, BackendError> {
+    async fn get(&self, _: &str, _: &PrimaryKey, _: Consistency, _: &Ask) -> Result<Got, BackendError> {
         Err(self.error.clone())
     }
     async fn query(&self, _: QueryRange, _: Consistency) -> Result<Page, BackendError> {

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod conditions;
+mod extension;
 mod faults;
 mod keys;
 mod pages;

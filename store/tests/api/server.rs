@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use growler_store::api::{Backend, MemoryBackend, Service, serve};
-use http::{HeaderMap, Request, StatusCode};
+use http::{HeaderMap, HeaderName, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
@@ -61,6 +61,15 @@ impl Server {
         call(&mut self.connect().await, operation, body.to_string()).await
     }
 
+    /// A call with these headers besides.
+    pub(crate) async fn call_with(&self, headers: &[(&str, &str)], operation: &str, body: Value) -> Answer {
+        let mut request = request(operation, body.to_string());
+        for (name, value) in headers {
+            request.headers_mut().append(HeaderName::try_from(*name).unwrap(), value.parse().unwrap());
+        }
+        send(&mut self.connect().await, request).await
+    }
+
     pub(crate) async fn ok(&self, operation: &str, body: Value) -> Value {
         let answer = self.call(operation, body).await;
         assert_eq!(answer.status, StatusCode::OK, "{operation}: {}", String::from_utf8_lossy(&answer.body));
@@ -76,14 +85,17 @@ impl Server {
 }
 
 pub(crate) async fn call(sender: &mut SendRequest<Body>, operation: &str, body: String) -> Answer {
-    let request = Request::post("/")
+    send(sender, request(operation, body)).await
+}
+
+fn request(operation: &str, body: String) -> Request<Body> {
+    Request::post("/")
         .header("host", "localhost")
         .header("content-type", "application/x-amz-json-1.0")
         .header("x-amz-target", format!("DynamoDB_20120810.{operation}"))
         .header("authorization", "AWS4-HMAC-SHA256 Credential=x/20250101/us-east-1/dynamodb/aws4_request")
         .body(Full::from(body))
-        .unwrap();
-    send(sender, request).await
+        .unwrap()
 }
 
 pub(crate) async fn send(sender: &mut SendRequest<Body>, request: Request<Body>) -> Answer {

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
-use growler_store::api::backend::{Backend, BackendError, Consistency};
+use growler_store::api::backend::{Ask, Backend, BackendError, Consistency};
 use growler_store::bugs::Bugs;
 use growler_store::item::{
     Action, AttributeValue, Billing, Item, KeyAttribute, KeyType, KeyValue, Mutation, MutationReply,
@@ -242,7 +242,7 @@ pub(crate) async fn delete(node: &LeaderStore, key: &str) -> Result<Option<u64>,
 
 async fn write(node: &LeaderStore, key: &str, action: Action) -> Result<Option<u64>, BackendError> {
     let mutation = Mutation { table: String::from("things"), key: primary(key), action, condition: None };
-    let written = node.write(mutation).await?;
+    let written = node.write(mutation, &Ask::default()).await?;
     let MutationReply { old, .. } = written.reply.unwrap();
     Ok(value_of(old))
 }
@@ -252,6 +252,6 @@ pub(crate) async fn get(
     key: &str,
     consistency: Consistency,
 ) -> Result<(Option<u64>, String), BackendError> {
-    let got = node.get("things", &primary(key), consistency).await?;
+    let got = node.get("things", &primary(key), consistency, &Ask::default()).await?;
     Ok((value_of(got.item), got.partition))
 }

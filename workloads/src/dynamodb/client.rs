@@ -16,6 +16,7 @@ use super::caps::Caps;
 use super::connection::Connection;
 use super::credentials::Identity;
 use super::endpoint::{ClientError, Endpoint, Route};
+use super::extension::{Ask, Versioning};
 use super::outcome::{Answer, ErrorBody, Failure, Outcome, Seen};
 use super::request::Request;
 use super::signer::Signer;
@@ -132,37 +133,50 @@ impl Client {
 
     /// Sends `request` to the node with this index (it wraps around), once, and sorts what comes back.
     pub async fn send<R: Request>(&self, node: usize, request: &R) -> Answer<R::Output> {
-        self.transmit(node, request, Some(&*self.shared.caps)).await
+        self.ask(node, request, &Ask::default()).await
+    }
+
+    /// As [`Client::send`], and asks for what a store that keeps versions can give beyond DynamoDB's API.
+    pub async fn ask<R: Request>(&self, node: usize, request: &R, ask: &Ask<'_>) -> Answer<R::Output> {
+        self.transmit(node, request, ask, Some(&*self.shared.caps)).await
     }
 
     /// As [`Client::send`], beyond the caps.
     pub(crate) async fn send_uncapped<R: Request>(&self, node: usize, request: &R) -> Answer<R::Output> {
-        self.transmit(node, request, None).await
+        self.transmit(node, request, &Ask::default(), None).await
     }
 
-    async fn transmit<R: Request>(&self, node: usize, request: &R, caps: Option<&Caps>) -> Answer<R::Output> {
-        let failed = |seen, failure, partition| Answer {
+    async fn transmit<R: Request>(
+        &self,
+        node: usize,
+        request: &R,
+        ask: &Ask<'_>,
+        caps: Option<&Caps>,
+    ) -> Answer<R::Output> {
+        let failed = |seen, failure| Answer {
             outcome: Outcome::failed(seen, R::KIND.only_reads(), failure),
-            partition,
+            partition: None,
+            versioning: None,
         };
         let body = match serde_json::to_vec(request) {
             Ok(body) => Bytes::from(body),
-            Err(e) => return failed(Seen::Unsendable, Failure::new("", e.to_string()), None),
+            Err(e) => return failed(Seen::Unsendable, Failure::new("", e.to_string())),
         };
         if let Some(caps) = caps
             && let Some(cost) = R::KIND.cost(body.len())
             && let Err(reached) = caps.take(cost)
         {
-            return failed(Seen::CapReached, Failure::new("", reached.to_string()), None);
+            return failed(Seen::CapReached, Failure::new("", reached.to_string()));
         }
-        let response = match self.exchange(node % self.nodes.len(), R::OPERATION, body).await {
+        let response = match self.exchange(node % self.nodes.len(), R::OPERATION, body, ask).await {
             Ok(response) => response,
-            Err((seen, message)) => return failed(seen, Failure::new("", message), None),
+            Err((seen, message)) => return failed(seen, Failure::new("", message)),
         };
         let partition = header(&response, &PARTITION).map(str::to_owned);
+        let versioning = Versioning::read(response.headers());
         match read::<R>(&response) {
-            Ok(output) => Answer { outcome: Outcome::Ok(output), partition },
-            Err((seen, failure)) => failed(seen, *failure, partition),
+            Ok(output) => Answer { outcome: Outcome::Ok(output), partition, versioning },
+            Err((seen, failure)) => Answer { partition, versioning, ..failed(seen, *failure) },
         }
     }
 
@@ -172,9 +186,11 @@ impl Client {
         node: usize,
         operation: &str,
         body: Bytes,
+        ask: &Ask<'_>,
     ) -> Result<Response<Bytes>, (Seen, String)> {
         let route = &self.shared.routes[node];
-        let headers = self.headers(route, operation, &body).map_err(|reason| (Seen::Unsendable, reason))?;
+        let headers =
+            self.headers(route, operation, &body, ask).map_err(|reason| (Seen::Unsendable, reason))?;
         let call = self.nodes[node].exchange(&route.path, headers, body);
         match tokio::time::timeout(self.shared.timeout, call).await {
             Ok(result) => result,
@@ -183,12 +199,19 @@ impl Client {
     }
 
     /// All headers of a request, signature included.
-    fn headers(&self, route: &Route, operation: &str, body: &[u8]) -> Result<HeaderMap, String> {
+    fn headers(
+        &self,
+        route: &Route,
+        operation: &str,
+        body: &[u8],
+        ask: &Ask<'_>,
+    ) -> Result<HeaderMap, String> {
         let mut headers = HeaderMap::with_capacity(8);
         let target = HeaderValue::try_from(format!("DynamoDB_20120810.{operation}"));
         headers.insert(HOST, route.host.clone());
         headers.insert(CONTENT_TYPE, JSON);
         headers.insert(TARGET, target.map_err(|e| e.to_string())?);
+        ask.write(&mut headers)?;
         let signed = self.shared.signer.sign(&route.path, &mut headers, body, SystemTime::now());
         signed.map_err(|e| e.to_string())?;
         headers.insert(USER_AGENT, AGENT);

@@ -8,6 +8,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::extension::Versioning;
 use super::value::Item;
 
 /// How sure a failure is.
@@ -239,6 +240,16 @@ pub struct Answer<T> {
     /// The partition that answered, where the server says so (`x-growler-partition`, an extension of the
     /// bundled store).
     pub partition: Option<String>,
+    /// What a server that keeps versions says of them.
+    pub versioning: Option<Box<Versioning>>,
+}
+
+impl<T> Answer<T> {
+    /// The same answer, the good one changed by `f`.
+    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Answer<U> {
+        let Self { outcome, partition, versioning } = self;
+        Answer { outcome: outcome.map(f), partition, versioning }
+    }
 }
 
 /// The body of an error, in the spellings of both of DynamoDB's layers. Some servers send both.

@@ -107,6 +107,23 @@ pub struct GetOutput {
     /// The item, where there is one.
     #[serde(rename = "Item", default)]
     pub item: Option<Item>,
+    /// All versions, where they were asked for and the server keeps them.
+    #[serde(rename = "Siblings", default)]
+    pub siblings: Option<Vec<Sibling>>,
+}
+
+/// One of the versions that an item has side by side.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Sibling {
+    /// The item; none: a deletion.
+    #[serde(rename = "Item")]
+    pub item: Option<Item>,
+    /// Its version.
+    #[serde(rename = "Version")]
+    pub version: String,
+    /// When it was written, in nanoseconds, and the node whose clock that was.
+    #[serde(rename = "Timestamp")]
+    pub timestamp: (i64, String),
 }
 
 /// Writes one whole item.
