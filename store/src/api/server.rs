@@ -3,7 +3,7 @@
 //! `POST /` with an `X-Amz-Target` is an operation; `GET /` says that the process is alive;
 //! `GET /growler/status` shows what the node says of itself. Every answer to an operation carries
 //! DynamoDB's headers (a request id, the CRC-32 of the body) and `x-growler-partition`, the partition
-//! that decided it; a store with versions adds the headers of [`extension`](super::extension). Signatures must be there and are not verified: the store serves loopback.
+//! that decided it; a store with versions adds the headers of [`extension`]. Signatures must be there and are not verified: the store serves loopback.
 //!
 //! Connections are served on any stream ([`serve_connection`]), so that a simulation can bring its
 //! own; [`serve`] accepts them from a TCP listener and owns their tasks: when it ends or is dropped,
