@@ -193,6 +193,16 @@ fn what_says_nothing_refutes_nothing() {
 }
 
 #[test]
+fn of_the_deletes_in_hand_the_one_that_is_due_first_is_spent_first() {
+    let hand = || new().invoke(1, "write", json!(null)).invoke(2, "write", json!(null)).write(0, 1);
+    // Each insert needs a delete of its own, and the second one comes after the first delete has ended.
+    let inserted = |history: HistoryBuilder| history.cas(0, json!(null), 2).ok(1, json!(null)).write(0, 3);
+    passes(inserted(hand()).cas(0, json!(null), 4).ok(2, json!(null)));
+    let found = anomaly(inserted(hand()).ok(2, json!(null)).write(0, 5).cas(0, json!(null), 4));
+    assert_eq!(found.kind, "lost-update", "no delete is left for the second insert");
+}
+
+#[test]
 fn keys_are_judged_apart_and_named() {
     let history = new().on("a").write(0, 1).on("b").read(1, ()).on("a").read(1, 1).on(3).read(1, 9);
     let (_, result) = check(history);
