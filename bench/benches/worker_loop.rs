@@ -13,7 +13,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use growler::{Load, Mode, RunClock};
 use growler_results::history::Recorder;
 use growler_workloads::dynamodb::{Caps, ClientConfig, ClientFactory, Endpoint, Identity};
-use growler_workloads::workload::{Popularity, Shape};
+use growler_workloads::workload::{Mode as Reads, Popularity, Shape};
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::service::service_fn;
@@ -70,6 +70,9 @@ async fn recorded(server: SocketAddr, operations: u64) -> Duration {
         concurrency: CONNECTIONS,
         seed: 1,
         table_prefix: "growler-bench-".to_owned(),
+        mode: Reads::Strong,
+        terms: growler_checker::promise::Terms::default(),
+        convergence: Duration::ZERO,
     };
     let workload = Arc::from(growler_workloads::create("register", &shape).unwrap());
     let nodes = vec!["n1".to_owned()];

@@ -11,4 +11,5 @@ pub mod memory;
 pub mod operations;
 pub mod report;
 pub mod simulation;
+pub mod simulation_replicas;
 pub mod subject;

@@ -54,6 +54,40 @@ pub const NEGATIVE_VALUE: &str = "negative-value";
 pub const UNEXPECTED_KEY: &str = "unexpected-key";
 /// An account that exists was read without a balance.
 pub const NIL_BALANCE: &str = "nil-balance";
+/// Replicas still hold different things after the faults were healed and the writes had stopped.
+pub const DIVERGED: &str = "diverged";
+/// An element was added, and later reads do not have it.
+pub const LOST_ELEMENT: &str = "lost-element";
+/// An element was read that cannot have been added.
+pub const UNEXPECTED_ELEMENT: &str = "unexpected-element";
+/// An element was twice in one read.
+pub const DUPLICATE_ELEMENT: &str = "duplicate-element";
+/// A read that began after an element was known to be there did not have it.
+pub const STALE_ELEMENT: &str = "stale-element";
+/// A last-writer-wins store kept a write with a lower timestamp.
+pub const LOST_AGAINST_LWW: &str = "lost-against-lww";
+/// A write vanished that nobody had replaced.
+pub const SIBLING_LOST: &str = "sibling-lost";
+/// A write and one that it had replaced were shown as siblings.
+pub const FALSE_CONFLICT: &str = "false-conflict";
+/// Siblings that were reconciled are still there in the end.
+pub const UNRESOLVED_SIBLINGS: &str = "unresolved-siblings";
+/// Less was served on a side of a partition than must be.
+pub const UNAVAILABLE: &str = "unavailable";
+/// A client went back in time, in one of the four ways.
+pub const SESSION_VIOLATED: &str = "session-violated";
+/// A client's read misses a write of its own.
+pub const READ_YOUR_WRITES_VIOLATED: &str = "read-your-writes-violated";
+/// A client's read misses what an earlier one showed.
+pub const MONOTONIC_READS_VIOLATED: &str = "monotonic-reads-violated";
+/// A client's write is there without an earlier one of the same client.
+pub const MONOTONIC_WRITES_VIOLATED: &str = "monotonic-writes-violated";
+/// A client's write is there without what the client had read before.
+pub const WRITES_FOLLOW_READS_VIOLATED: &str = "writes-follow-reads-violated";
+/// An effect was seen without its cause.
+pub const CAUSALITY_VIOLATED: &str = "causality-violated";
+/// A read was further behind than is allowed.
+pub const TOO_STALE: &str = "too-stale";
 
 const fn kind(name: &'static str, parent: Option<&'static str>, about: &'static str) -> Kind {
     Kind { name, about, parent }
@@ -79,7 +113,8 @@ const CATALOGUE: &[Kind] = &[
     kind(
         LOST_WRITE,
         Some(NONLINEARIZABLE),
-        "an old value was seen although a newer one was in force before, and the newer one is never seen again",
+        "an old value was seen although a newer one was in force before, and the newer one is never seen again; \
+         or the replicas came to agree without an acknowledged write that nothing had replaced",
     ),
     kind(
         LOST_UPDATE,
@@ -124,6 +159,59 @@ const CATALOGUE: &[Kind] = &[
     kind(NEGATIVE_VALUE, None, "an account went below zero although transfers are conditional"),
     kind(UNEXPECTED_KEY, None, "an account was read that does not exist"),
     kind(NIL_BALANCE, None, "an account that exists was read without a balance"),
+    kind(
+        DIVERGED,
+        None,
+        "replicas hold different versions of a key although the faults are healed and the writes have stopped",
+    ),
+    kind(LOST_ELEMENT, None, "an element was known to be in a set, and the last reads do not have it"),
+    kind(UNEXPECTED_ELEMENT, None, "an element was read that nobody had tried to add, or not successfully"),
+    kind(DUPLICATE_ELEMENT, None, "an element was more than once in one read of a set"),
+    kind(
+        STALE_ELEMENT,
+        None,
+        "a read that began after an element was known to be in the set did not have it",
+    ),
+    kind(
+        LOST_AGAINST_LWW,
+        None,
+        "an acknowledged write is gone although its timestamp is higher than that of what was kept",
+    ),
+    kind(SIBLING_LOST, None, "a write is gone that no write had replaced, and no sibling shows it"),
+    kind(
+        FALSE_CONFLICT,
+        None,
+        "two versions were shown as siblings although the writer of one had replaced the other",
+    ),
+    kind(UNRESOLVED_SIBLINGS, None, "siblings that a write had reconciled are still there in the end"),
+    kind(UNAVAILABLE, None, "less was served on a side of a partition than was promised"),
+    kind(SESSION_VIOLATED, None, "a client was shown the past of what it had written or seen"),
+    kind(
+        READ_YOUR_WRITES_VIOLATED,
+        Some(SESSION_VIOLATED),
+        "a client read an item and did not see a write of its own that had been acknowledged before",
+    ),
+    kind(
+        MONOTONIC_READS_VIOLATED,
+        Some(SESSION_VIOLATED),
+        "a client read an item and did not see what an earlier read of its own had shown",
+    ),
+    kind(
+        MONOTONIC_WRITES_VIOLATED,
+        Some(SESSION_VIOLATED),
+        "a client's later write was ordered before an earlier one, or was seen without it",
+    ),
+    kind(
+        WRITES_FOLLOW_READS_VIOLATED,
+        Some(SESSION_VIOLATED),
+        "a client's write was ordered before what the client had read, or was seen without it",
+    ),
+    kind(
+        CAUSALITY_VIOLATED,
+        None,
+        "an effect was seen without its cause: an operation misses a write that led to it, through whatever          clients and items, or a value was seen that nobody had written",
+    ),
+    kind(TOO_STALE, None, "a read was further behind in time than the bound allows"),
 ];
 
 /// The catalogue's entry of this name.

@@ -10,7 +10,7 @@ mod event;
 pub(crate) mod hash;
 mod key;
 mod line;
-mod name;
+pub(crate) mod name;
 mod operation;
 
 pub use builder::HistoryBuilder;

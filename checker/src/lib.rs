@@ -4,6 +4,7 @@
 //! not depend on scheduling; it knows nothing of DynamoDB. The same history and budget give the same answer.
 
 pub mod anomaly;
+pub mod convergence;
 pub mod evidence;
 pub mod history;
 pub mod invariants;

@@ -4,8 +4,20 @@
 //! illusion survives concurrency and faults. [`checks_for`] turns the pair into checks. A pair without a
 //! check is an error that says what can be checked: a promise is never passed over in silence.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
+use crate::convergence::availability::{Availability, Floor};
+use crate::convergence::causal::Causal;
+use crate::convergence::lww::Lww;
+use crate::convergence::order::Rules;
+use crate::convergence::replicas::Convergence;
+use crate::convergence::resurrection::Resurrection;
+use crate::convergence::sessions::SessionGuarantees;
+use crate::convergence::set_full::SetFull;
+use crate::convergence::siblings::Siblings;
+use crate::convergence::staleness::Staleness;
 use crate::history::{Event, pair};
 use crate::invariants::bank::Bank;
 use crate::linearizability::modelled::Modelled;
@@ -53,9 +65,14 @@ const CATALOGUE: &[Info] = &[
          transactions are serializable, eventual reads return what was once written",
     ),
     promise("conservation", true, "transfers neither make nor lose money, in every transactional read"),
-    promise("sessions", false, "each client reads its own writes, and never goes back in time"),
-    promise("causal", false, "who sees an effect sees its causes"),
-    promise("eventual", false, "once writes stop, all replicas come to hold the same"),
+    promise(
+        "eventual",
+        true,
+        "once the faults are healed and the writes have stopped, all replicas come to hold the same, and nothing \
+         that was acknowledged is missing unless something replaced it",
+    ),
+    promise("sessions", true, "eventual, and each client reads its own writes and never goes back in time"),
+    promise("causal", true, "sessions, and who sees an effect sees its causes"),
 ];
 
 /// The catalogue's entry of this name.
@@ -76,6 +93,18 @@ const PAIRS: &[(&str, &str)] = &[
     ("queue", "linearizable"),
     ("kv", "linearizable"),
     ("mutex", "linearizable"),
+    ("register", "eventual"),
+    ("register", "sessions"),
+    ("register", "causal"),
+    ("cas-register", "eventual"),
+    ("cas-register", "sessions"),
+    ("cas-register", "causal"),
+    ("set", "eventual"),
+    ("set", "sessions"),
+    ("set", "causal"),
+    ("cart", "eventual"),
+    ("cart", "sessions"),
+    ("cart", "causal"),
     ("bank", "conservation"),
     ("bank", "dynamodb-region"),
 ];
@@ -108,12 +137,41 @@ pub enum PromiseError {
 }
 
 /// The checks that hold a model to a promise. A bank's accounts and money are taken from the history (see
-/// [`Bank::from_history`]); who knows them uses [`Bank::new`].
+/// [`Bank::from_history`]); who knows them uses [`Bank::new`]. Of the store nothing is known but what
+/// [`Rules::default`] says; who knows more, above all that the greatest timestamp wins, uses
+/// [`checks_on_terms`], since a check that is not told so takes such a store's losses for violations.
 ///
 /// # Errors
 ///
 /// A [`PromiseError`] that names what can be checked.
 pub fn checks_for(model: &str, promise: &str) -> Result<Vec<Box<dyn Check>>, PromiseError> {
+    checks_on_terms(model, promise, &Terms::default())
+}
+
+/// What is known of a store, and what it is held to beyond its promise.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Terms {
+    /// What is known of its versions.
+    pub rules: Rules,
+    /// How far behind a read may be (`--max-staleness`). None: that is measured and not judged.
+    pub max_staleness: Option<Duration>,
+    /// How much each side of a partition must serve (`--min-availability`). A floor of 0 measures only.
+    pub floor: Option<Floor>,
+}
+
+/// The promises under which reads may be stale, so that their staleness is measured.
+pub const EVENTUAL: &[&str] = &["eventual", "sessions", "causal"];
+
+/// The checks that hold a model to a promise, for a store of which this is known and asked.
+///
+/// # Errors
+///
+/// A [`PromiseError`] that names what can be checked.
+pub fn checks_on_terms(
+    model: &str,
+    promise: &str,
+    terms: &Terms,
+) -> Result<Vec<Box<dyn Check>>, PromiseError> {
     if models::find(model).is_none() {
         return Err(PromiseError::UnknownModel { model: model.to_owned() });
     }
@@ -121,6 +179,9 @@ pub fn checks_for(model: &str, promise: &str) -> Result<Vec<Box<dyn Check>>, Pro
         return Err(PromiseError::UnknownPromise { promise: promise.to_owned() });
     }
     let check: Box<dyn Check> = match model {
+        _ if PAIRS.contains(&(model, promise)) && EVENTUAL.contains(&promise) => {
+            return Ok(weak_checks(model, promise, terms));
+        }
         _ if !PAIRS.contains(&(model, promise)) => {
             let pairs = PAIRS.iter().map(|(model, promise)| format!("{model} as {promise}"));
             return Err(PromiseError::NotChecked {
@@ -139,7 +200,36 @@ pub fn checks_for(model: &str, promise: &str) -> Result<Vec<Box<dyn Check>>, Pro
         "mutex" => Box::new(Modelled::new(Mutex)),
         _ => Box::new(Linearizable::register()),
     };
-    Ok(vec![check])
+    let mut checks = vec![check];
+    if terms.floor.is_some_and(|floor| floor.share > 0.0) {
+        checks.push(Box::new(Availability { floor: terms.floor }));
+    }
+    Ok(checks)
+}
+
+/// The checks of a promise that is weaker than one order of everything. Each promise includes the one before it.
+/// How stale reads were, and who was served, is measured in any case.
+fn weak_checks(model: &str, promise: &str, terms: &Terms) -> Vec<Box<dyn Check>> {
+    let rules = terms.rules;
+    let mut checks: Vec<Box<dyn Check>> =
+        vec![Box::new(Convergence::new(rules)), Box::new(Resurrection::new(rules))];
+    if model == "set" {
+        checks.push(Box::new(SetFull::eventual()));
+    }
+    if rules.lww {
+        checks.push(Box::new(Lww::default()));
+    } else {
+        checks.push(Box::new(Siblings::default()));
+    }
+    if promise != "eventual" {
+        checks.push(Box::new(SessionGuarantees::new(rules)));
+    }
+    if promise == "causal" {
+        checks.push(Box::new(Causal::new(rules)));
+    }
+    checks.push(Box::new(Staleness::new(rules, terms.max_staleness)));
+    checks.push(Box::new(Availability { floor: terms.floor }));
+    checks
 }
 
 /// What a recorded history of this model is held to when nobody says: the strongest promise that a
@@ -150,6 +240,7 @@ pub fn default_promise(model: &str) -> &'static str {
         "register" | "cas-register" | "multi-register" | "counter" | "set" | "queue" | "kv" | "mutex" => {
             "linearizable"
         }
+        "cart" => "eventual",
         _ => "dynamodb-region",
     }
 }
@@ -182,7 +273,10 @@ mod tests {
     #[test]
     fn every_pair_has_a_check_and_is_marked_as_checked() {
         for (model, promise) in PAIRS {
-            assert_eq!(checks_for(model, promise).map(|checks| checks.len()), Ok(1), "{model} as {promise}");
+            assert!(
+                checks_for(model, promise).is_ok_and(|checks| !checks.is_empty()),
+                "{model} as {promise}"
+            );
             assert!(models::find(model).is_some_and(|model| model.checked));
             assert!(find(promise).is_some_and(|promise| promise.checked));
         }
@@ -199,9 +293,49 @@ mod tests {
     }
 
     #[test]
+    fn weaker_promises_are_part_of_the_stronger_ones() {
+        let names = |model, promise, lww| {
+            let terms = Terms { rules: Rules { lww, ..Rules::default() }, ..Terms::default() };
+            let checks = checks_on_terms(model, promise, &terms).unwrap();
+            checks.iter().map(|check| check.name()).collect::<Vec<_>>()
+        };
+        const MEASURED: [&str; 2] = ["staleness", "availability"];
+        let with = |judged: &[&'static str]| [judged, &MEASURED].concat();
+        assert_eq!(names("register", "eventual", false), with(&["convergence", "resurrection", "siblings"]));
+        assert_eq!(
+            names("set", "eventual", false),
+            with(&["convergence", "resurrection", "set-full", "siblings"])
+        );
+        assert_eq!(
+            names("cart", "sessions", true),
+            with(&["convergence", "resurrection", "lww", "sessions"])
+        );
+        for model in ["register", "cas-register", "set", "cart"] {
+            for lww in [false, true] {
+                let of = |promise| names(model, promise, lww);
+                let judged = |names: Vec<&'static str>| names[..names.len() - MEASURED.len()].to_vec();
+                assert_eq!(with(&[judged(of("eventual")), vec!["sessions"]].concat()), of("sessions"));
+                assert_eq!(with(&[judged(of("sessions")), vec!["causal"]].concat()), of("causal"));
+            }
+        }
+    }
+
+    #[test]
+    fn who_asks_for_availability_gets_it_judged_under_every_promise() {
+        let floor = Floor { share: 0.9, after: Duration::ZERO, nodes: 1, writes_only: true };
+        let names = |share| {
+            let terms = Terms { floor: Some(Floor { share, ..floor }), ..Terms::default() };
+            let checks = checks_on_terms("register", "linearizable", &terms).unwrap();
+            checks.iter().map(|check| check.name()).collect::<Vec<_>>()
+        };
+        assert_eq!(names(0.9), ["linearizable", "availability"]);
+        assert_eq!(names(0.0), ["linearizable"]);
+    }
+
+    #[test]
     fn what_cannot_be_checked_is_an_error_that_helps() {
         let error = |model, promise| checks_for(model, promise).err().map(|error| error.to_string());
-        let message = error("register", "causal").unwrap();
+        let message = error("bank", "causal").unwrap();
         assert!(message.contains("register as linearizable") && message.contains("bank"), "{message}");
         assert!(error("nothing", "linearizable").unwrap().contains("list models"));
         assert!(error("register", "nothing").unwrap().contains("list promises"));

@@ -1,5 +1,6 @@
 //! The command line: one file a command, and the options that commands share.
 
+mod bounds;
 mod check;
 mod doctor;
 mod export;
@@ -10,6 +11,7 @@ mod store;
 mod suite;
 mod test;
 
+pub(crate) use bounds::Bounds;
 pub(crate) use options::TestOptions;
 
 use growler_results::formats::Format;

@@ -27,6 +27,7 @@ mod recovery;
 mod seeds;
 mod sensitivity;
 mod system;
+mod terms;
 mod verdict;
 
 pub(crate) use checks::run_checks;
@@ -35,6 +36,7 @@ pub(crate) use interrupt::Interrupt;
 pub use load::{Counters, Load, Mode};
 pub(crate) use prepare::{check_anomalies, check_options};
 pub(crate) use seeds::any_seed;
+pub(crate) use terms::recorded_terms;
 pub(crate) use verdict::Finished;
 
 use crate::cli::TestOptions;

@@ -24,7 +24,9 @@ use tokio_util::sync::CancellationToken;
 
 pub use member::{Member, MemberPlan};
 use part::{Part, Plan};
-pub use settings::{SettingError, SettingInfo, Settings, Style, UnknownStyle, check_settings, settings};
+pub use settings::{
+    Limits, SettingError, SettingInfo, Settings, Style, UnknownStyle, check_settings, limits, settings,
+};
 
 use crate::api;
 use crate::bugs::UnknownBug;

@@ -21,6 +21,7 @@ use crate::dynamodb::request::{
     Expressions, PutItem, Query, TransactGetItems, TransactGetOutput, TransactWriteItems,
 };
 use crate::dynamodb::{Answer, Client, Failure, Item, Number, Pairs, Text};
+use crate::pages;
 use crate::tables::{Patient, Table};
 use crate::workload::{Completion, Description, Generator, Invocation, SetUpError, Shape, Workload};
 use transfers::BankGenerator;
@@ -170,24 +171,15 @@ impl Bank {
 
     async fn total_by_query(&self, client: &Client, node: usize) -> Answer<Vec<Item>> {
         let limit = self.accounts.len().div_ceil(PAGES).max(1);
-        let (mut items, mut start) = (Vec::new(), None);
-        loop {
-            let request = Query {
-                table_name: &self.table.name,
-                key_condition_expression: "pk = :pk",
-                expression_attribute_values: Pairs(&[(":pk", Text(PARTITION))]),
-                consistent_read: true,
-                limit: u32::try_from(limit).unwrap_or(u32::MAX),
-                exclusive_start_key: start.as_ref(),
-            };
-            let answer = client.send(node, &request).await.map(|page| {
-                items.extend(page.items);
-                start = page.last_evaluated_key;
-            });
-            if start.is_none() || answer.outcome.failure().is_some() {
-                return answer.map(|()| items);
-            }
-        }
+        let query = Query {
+            table_name: &self.table.name,
+            key_condition_expression: "pk = :pk",
+            expression_attribute_values: Pairs(&[(":pk", Text(PARTITION))]),
+            consistent_read: true,
+            limit: u32::try_from(limit).unwrap_or(u32::MAX),
+            exclusive_start_key: None,
+        };
+        pages::whole(client, node, query).await
     }
 
     /// Opens every account, and shows that the transactions are there.

@@ -29,4 +29,4 @@ pub use endpoint::{ClientError, Endpoint};
 pub use extension::{Ask, Versioning};
 pub use outcome::{Answer, Failure, Outcome};
 pub use request::Request;
-pub use value::{AttributeValue, Item, Number, Pairs, Text};
+pub use value::{AttributeValue, Item, Number, Numbers, Pairs, Text};

@@ -1,15 +1,23 @@
-//! Parts that generators are made of: which key, which operation, and the reads at the end.
+//! Parts that generators are made of: which key, through which node, and the reads at the end.
 //!
 //! All of them are pure: what comes out follows from the seed, the clock that is shown and the completions
 //! that are told, so a test drives them without threads, and a run can be repeated from its seed.
 
+mod elements;
+mod ending;
 mod final_reads;
+mod hops;
 mod keys;
 mod popularity;
+mod replica_reads;
 
+pub use elements::{ElementsGenerator, Share};
+pub use ending::{Ending, OpenWrites};
 pub use final_reads::FinalReads;
+pub use hops::Hops;
 pub use keys::{KeyPool, KeyState, MAX_INDETERMINATE};
 pub use popularity::Sampler;
+pub use replica_reads::{NOT_A_REPLICA, REPLICA_READ, ReplicaReads, SETTLES_WITHIN, Through};
 
 use std::time::Duration;
 

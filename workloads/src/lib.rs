@@ -5,12 +5,16 @@
 //! is held to, and [`probe`] shows when it serves again.
 
 mod bank;
+mod cart;
 pub mod dynamodb;
 pub mod generator;
+mod pages;
 pub mod probe;
 pub mod promises;
 mod register;
 mod registry;
+mod replicas;
+mod set;
 mod tables;
 pub mod workload;
 

@@ -1,11 +1,13 @@
 //! The workloads that there are, by name.
 
 use crate::bank::{BANK, Bank};
-use crate::register::{CAS_REGISTER, REGISTER, Registers};
+use crate::cart::{CART, Carts};
+use crate::register::{CAS_REGISTER, LWW, REGISTER, Registers, SESSION};
+use crate::set::{SET, Sets};
 use crate::workload::{Description, Shape, Workload};
 
 /// Every workload, in the order in which they are listed.
-static WORKLOADS: [&Description; 3] = [&REGISTER, &CAS_REGISTER, &BANK];
+static WORKLOADS: [&Description; 7] = [&REGISTER, &CAS_REGISTER, &SET, &CART, &SESSION, &LWW, &BANK];
 
 /// No workload has this name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -28,6 +30,8 @@ pub fn workloads() -> &'static [&'static Description] {
 pub fn create(name: &str, shape: &Shape) -> Result<Box<dyn Workload>, UnknownWorkload> {
     match WORKLOADS.iter().find(|description| description.name == name) {
         Some(description) if description.name == BANK.name => Ok(Box::new(Bank::new(shape))),
+        Some(description) if description.name == SET.name => Ok(Box::new(Sets::new(shape))),
+        Some(description) if description.name == CART.name => Ok(Box::new(Carts::new(shape))),
         Some(description) => Ok(Box::new(Registers::new(description, shape))),
         None => Err(UnknownWorkload { name: name.to_owned() }),
     }
@@ -40,7 +44,9 @@ fn names() -> Vec<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::workload::Popularity;
+    use crate::workload::{Mode, Popularity};
+    use growler_checker::promise::Terms;
+    use std::time::Duration;
 
     fn shape() -> Shape {
         Shape {
@@ -50,6 +56,9 @@ mod tests {
             concurrency: 4,
             seed: 1,
             table_prefix: "t-".into(),
+            mode: Mode::Strong,
+            terms: Terms::default(),
+            convergence: Duration::from_secs(10),
         }
     }
 
@@ -75,7 +84,8 @@ mod tests {
     fn an_unknown_name_is_answered_with_the_known_ones() {
         let message = create("registers", &shape()).err().unwrap().to_string();
         assert!(
-            message.contains("\"registers\"") && message.contains("register, cas-register, bank"),
+            message.contains("\"registers\"")
+                && message.contains("register, cas-register, set, cart, session, lww, bank"),
             "{message}"
         );
     }

@@ -11,10 +11,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use growler_checker::history::{Consistency, Event, EventType, Key};
+use growler_checker::promise::Terms;
 use growler_checker::verdict::Check;
 use serde_json::Value;
 
+use crate::dynamodb::outcome::CONDITION_FAILED;
 use crate::dynamodb::{Answer, Client, Outcome, Versioning};
+use crate::generator::NOT_A_REPLICA;
 
 /// How long a client rests after an operation that was not served ([`Completion::served`]), so that a node
 /// that refuses at once is not hammered.
@@ -139,12 +142,13 @@ pub struct Completion {
 }
 
 impl Completion {
-    /// True for `ok` and for a condition that did not hold: the system did its work, no back-off is due.
+    /// True for `ok`, for a condition that did not hold, and for a node that has no part in the key: the system
+    /// did its work, no back-off is due.
     #[must_use]
     pub fn served(&self) -> bool {
+        let error = self.error.as_ref().and_then(Value::as_str);
         self.kind == EventType::Ok
-            || (self.kind == EventType::Fail
-                && self.error.as_ref().and_then(Value::as_str) == Some("condition-failed"))
+            || (self.kind == EventType::Fail && matches!(error, Some(CONDITION_FAILED | NOT_A_REPLICA)))
     }
 }
 
@@ -211,6 +215,33 @@ pub struct Shape {
     pub seed: u64,
     /// Tables are created under this prefix; it carries the run's id.
     pub table_prefix: String,
+    /// How reads are asked for, and how the run ends.
+    pub mode: Mode,
+    /// What the checks are told of the store, and what it is held to beyond its promise.
+    pub terms: Terms,
+    /// How long the replicas may take to agree once nothing is broken or written any more.
+    pub convergence: Duration,
+}
+
+/// What a load asks of reads, and what it looks at in the end. It follows from the promise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Reads are strong, and a client stays with its node.
+    Strong,
+    /// Reads may be stale, clients go from node to node, and in the end each replica is asked for what it
+    /// holds.
+    Eventual,
+}
+
+impl Mode {
+    /// The mode in which `promise` can be judged.
+    #[must_use]
+    pub fn of(promise: &str) -> Self {
+        match promise {
+            "eventual" | "sessions" | "causal" => Self::Eventual,
+            _ => Self::Strong,
+        }
+    }
 }
 
 /// How popular the keys are.

@@ -8,11 +8,12 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use growler_checker::history::{Consistency, EventType};
+use growler_checker::promise::Terms;
 use growler_workloads::dynamodb::Client;
 use growler_workloads::generator::invocation;
 use growler_workloads::probe::Canary;
 use growler_workloads::workload::{
-    Completion, Context, Invocation, Next, Popularity, SetUpError, Shape, Workload,
+    Completion, Context, Invocation, Mode, Next, Popularity, SetUpError, Shape, Workload,
 };
 use growler_workloads::{create, workloads};
 use serde_json::{Value, json};
@@ -27,6 +28,9 @@ fn shape() -> Shape {
         concurrency: 4,
         seed: 1,
         table_prefix: "run1-".into(),
+        mode: Mode::Strong,
+        terms: Terms::default(),
+        convergence: Duration::from_secs(10),
     }
 }
 
@@ -203,8 +207,9 @@ async fn nobody_at_the_address_is_said_soon_and_names_it() {
 }
 
 #[tokio::test]
-async fn every_workload_runs_needs_only_what_it_says_and_leaves_no_table() {
-    for description in workloads() {
+async fn every_strong_workload_runs_needs_only_what_it_says_and_leaves_no_table() {
+    for name in ["register", "cas-register", "bank"] {
+        let description = workloads().iter().find(|description| description.name == name).unwrap();
         let bench = Bench::new(description.name, Gaps::default()).await;
         let mut generator = bench.workload.generator();
         let mut functions = BTreeSet::new();

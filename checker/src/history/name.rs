@@ -202,9 +202,10 @@ impl<'de> Deserialize<'de> for Reason {
 const REASONS_MAX: usize = 1 << 12;
 
 /// A text of up to fifteen bytes: the bytes from the lowest up, and the length on top.
-type Letters = u128;
+pub(crate) type Letters = u128;
 
-fn letters(text: &str) -> Option<Letters> {
+/// The letters of a text, if it is short enough.
+pub(crate) fn letters(text: &str) -> Option<Letters> {
     let bytes = text.as_bytes();
     let mut letters = [0; 16];
     letters[..15].get_mut(..bytes.len())?.copy_from_slice(bytes);

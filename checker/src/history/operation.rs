@@ -94,6 +94,13 @@ impl<'h> Operation<'h> {
         completed.or(self.invocation.via.as_deref())
     }
 
+    /// The node that was asked, from whichever of its two events says.
+    #[must_use]
+    pub fn node(&self) -> Option<&'h str> {
+        let completed = self.completion.and_then(|event| event.node.as_deref());
+        self.invocation.node.as_deref().or(completed)
+    }
+
     /// Whether this is a read that promises no more than eventual consistency.
     #[must_use]
     pub fn is_eventual(&self) -> bool {

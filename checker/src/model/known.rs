@@ -38,7 +38,7 @@ const CATALOGUE: &[Info] = &[
     ),
     model("counter", true, "`add` d, `read` n"),
     model("set", true, "`add` e, `remove` e, `read` [e, …]"),
-    model("cart", false, "`add` e, `remove` e, `read` [e, …] after merging siblings"),
+    model("cart", true, "`add` e, `remove` e, `read` [e, …] after merging siblings"),
     model("queue", true, "first in, first out: `enqueue` e, `dequeue` (null: it was empty)"),
     model("kv", true, "one string per key, empty at first: `get`, `put`, `append`"),
     model("bank", true, "accounts: `transfer` {from, to, amount}, `read` {account: balance}"),

@@ -11,7 +11,8 @@ use growler_results::formats::{self, Format};
 use growler_results::test_file::TestFile;
 use growler_results::verdict::{Expectations, Judgement, OpCounts, Results, Verdict};
 
-use crate::driver::{check_anomalies, run_checks};
+use super::bounds::Bounds;
+use crate::driver::{check_anomalies, recorded_terms, run_checks};
 use crate::error::{CommandError, Sort};
 
 /// Options of `growler check`.
@@ -43,6 +44,9 @@ pub(crate) struct CheckCommand {
     #[arg(long, value_name = "NAME")]
     expect: Vec<String>,
 
+    #[command(flatten)]
+    bounds: Bounds,
+
     /// Print the verdict as JSON on standard output, and nothing else there
     #[arg(long)]
     json: bool,
@@ -69,7 +73,9 @@ impl CheckCommand {
             (None, Some(test)) => test.promise.clone(),
             (None, None) => growler_checker::default_promise(&model).to_owned(),
         };
-        let checks = growler_checker::checks_for(&model, &promise).usage()?;
+        self.bounds.check(&promise).usage()?;
+        let terms = recorded_terms(beside.as_ref(), self.bounds);
+        let checks = growler_checker::promise::checks_on_terms(&model, &promise, &terms).usage()?;
         let expectations = Expectations { allow: self.allow, expect: self.expect };
         let mut judgement = Judgement { expectations, ..Judgement::default() };
         let checked = run_checks(&checks, &model, &history.events, &self.history);

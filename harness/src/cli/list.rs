@@ -3,6 +3,7 @@
 use clap::{Args, ValueEnum};
 use growler_results::formats::Format;
 use growler_results::verdict::Verdict;
+use growler_workloads::workload::Description;
 use serde_json::Value;
 
 use crate::error::{CommandError, Sort};
@@ -54,10 +55,10 @@ impl ListCommand {
 /// The catalogue, every row an object with at least `name` and `about`.
 fn rows(what: What) -> serde_json::Result<Vec<Value>> {
     let value = match what {
-        What::Workloads => serde_json::to_value(growler_workloads::workloads())?,
+        What::Workloads => workloads()?,
         What::Faults => serde_json::to_value(growler_nemesis::faults())?,
         What::Models => serde_json::to_value(growler_checker::model::catalogue())?,
-        What::Promises => serde_json::to_value(growler_checker::promise::catalogue())?,
+        What::Promises => promises()?,
         What::Anomalies => serde_json::to_value(growler_checker::anomaly::catalogue())?,
         What::Bugs => serde_json::to_value(growler_store::bugs::catalogue())?,
         What::Settings => serde_json::to_value(growler_store::node::settings())?,
@@ -67,6 +68,27 @@ fn rows(what: What) -> serde_json::Result<Vec<Value>> {
         Value::Array(rows) => Ok(rows),
         other => Ok(vec![other]),
     }
+}
+
+/// The workloads, each with what is promised to it and why.
+fn workloads() -> serde_json::Result<Value> {
+    let row = |workload: &Description| {
+        let mut row = serde_json::to_value(workload)?;
+        let promised = growler_workloads::promises::of_workload(workload.name, workload.stores);
+        row["promised"] = serde_json::to_value(promised)?;
+        Ok(row)
+    };
+    growler_workloads::workloads().iter().map(|workload| row(workload)).collect()
+}
+
+/// The promises; that of sessions with the guarantees that the quorum store gives, and why.
+fn promises() -> serde_json::Result<Value> {
+    let mut rows = serde_json::to_value(growler_checker::promise::catalogue())?;
+    let of_sessions = rows.as_array_mut().into_iter().flatten().find(|row| row["name"] == "sessions");
+    if let Some(row) = of_sessions {
+        row["promised"] = serde_json::to_value(growler_workloads::promises::of_sessions())?;
+    }
+    Ok(rows)
 }
 
 /// Name and description first, then whatever else a row has, one line each.
@@ -80,10 +102,27 @@ fn table(rows: &[Value]) -> String {
             if field == "name" || field == "about" || value.is_null() {
                 continue;
             }
+            if field == "promised" {
+                lines.extend(
+                    value
+                        .as_array()
+                        .into_iter()
+                        .flatten()
+                        .map(|p| format!("{:<width$}    {}", "", promised(p))),
+                );
+                continue;
+            }
             lines.push(format!("{:<width$}    {field}: {}", "", words(value)));
         }
     }
     lines.join("\n")
+}
+
+/// What is promised on which system, and why, as a sentence.
+fn promised(row: &Value) -> String {
+    let text = |field: &str| row[field].as_str().unwrap_or_default();
+    let when = if text("when").is_empty() { String::new() } else { format!(" ({})", text("when")) };
+    format!("promised on {}{when}: {}; {}", text("system"), text("promise"), text("why"))
 }
 
 fn words(value: &Value) -> String {
@@ -102,6 +141,15 @@ fn words(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn workloads_are_listed_with_what_is_promised_to_them_and_why() {
+        let text = table(&rows(What::Workloads).unwrap());
+        assert!(text.contains("promised on quorum (resolve=lww): nothing; a cart merges siblings"), "{text}");
+        assert!(text.contains("promised on leader: linearizable; a leader orders"), "{text}");
+        let text = table(&rows(What::Promises).unwrap());
+        assert!(text.contains("promised on quorum (quorum=strict, r+w>n): read-your-writes;"), "{text}");
+    }
 
     #[test]
     fn settings_are_listed_with_the_stores_that_have_them() {

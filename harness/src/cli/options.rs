@@ -8,6 +8,8 @@ use clap::Args;
 use growler_store::node::Style;
 use growler_workloads::workload::Popularity;
 
+use super::bounds::Bounds;
+
 /// Options of a test run.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct TestOptions {
@@ -130,6 +132,9 @@ pub(crate) struct TestOptions {
     #[arg(long, default_value_t = 0.5, value_parser = a_share, value_name = "SHARE")]
     pub(crate) min_sensitivity: f64,
 
+    #[command(flatten)]
+    pub(crate) bounds: Bounds,
+
     /// Print the verdict as JSON on standard output, and nothing else there
     #[arg(long)]
     pub(crate) json: bool,
@@ -188,7 +193,7 @@ pub(crate) fn duration(s: &str) -> Result<Duration, String> {
 }
 
 /// Reads a number from 0 to 1.
-fn a_share(s: &str) -> Result<f64, String> {
+pub(crate) fn a_share(s: &str) -> Result<f64, String> {
     let share = s.parse::<f64>().ok().filter(|share| (0.0..=1.0).contains(share));
     share.ok_or_else(|| "write a number from 0 to 1, such as 0.5".to_owned())
 }

@@ -52,6 +52,8 @@ fn options(prepared: &Prepared) -> Map<String, Value> {
         "min-ok": o.min_ok,
         "fail-fast": o.fail_fast,
         "min-sensitivity": o.min_sensitivity,
+        "max-staleness": o.bounds.max_staleness.map(|time| format!("{time:?}")),
+        "min-availability": o.bounds.min_availability,
         "max-requests": o.max_requests,
         "max-write-units": o.max_write_units,
         "max-read-units": o.max_read_units,

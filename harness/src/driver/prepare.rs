@@ -6,15 +6,17 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use growler_store::node::{Style, check_settings};
-use growler_workloads::workload::{Description, Shape};
+use growler_workloads::promises::System;
+use growler_workloads::workload::{Description, Mode, Shape};
 
 use super::seeds::{Seeds, any_seed};
+use super::terms::{limits_of, terms};
 use crate::cli::TestOptions;
 use crate::cluster::is_loopback;
 use crate::error::{CommandError, Sort};
 
-/// How long the bundled store takes to notice that a node is gone, and endpoints are taken to take.
-const DETECTION: Duration = Duration::from_millis(500);
+/// The least time for which a fault of an endpoint is in force.
+const ENDPOINT_WINDOW: Duration = Duration::from_millis(1_500);
 
 /// Options that fit together.
 #[derive(Debug, Clone)]
@@ -30,20 +32,19 @@ pub(crate) struct Prepared {
 }
 
 impl Prepared {
-    /// The least time for which a fault is in force: three election timeouts (contract, section 1), or three
-    /// times as long as the quorum store suspects a node before it counts as down. A cut
-    /// before an only endpoint holds every client until its deadline, so that there it lasts longer than that:
+    /// The least time for which a fault is in force: three election timeouts, or half as long again as the
+    /// quorum store takes to notice that a node is gone, so that there is something to be seen of what it does
+    /// then. A cut before an only endpoint holds every client until its deadline, so that there it lasts longer than that:
     /// a window without an invocation would show nothing.
     pub(crate) fn least_fault_window(&self) -> Duration {
-        let name = match self.options.store {
-            Style::Leader => "election-timeout-ms",
-            Style::Quorum => "suspect-ms",
-        };
-        let set = self.settings.get(name).and_then(|ms| ms.parse().ok());
-        let noticed = set.map_or(DETECTION, Duration::from_millis) * 3;
-        let held =
-            if self.options.endpoint.is_empty() { Duration::ZERO } else { self.options.timeout * 5 / 4 };
-        noticed.max(held)
+        if !self.options.endpoint.is_empty() {
+            return (self.options.timeout * 5 / 4).max(ENDPOINT_WINDOW);
+        }
+        let detection = limits_of(&self.system(), self.options.store_nodes()).detection;
+        match self.options.store {
+            Style::Leader => detection * 3 / 4,
+            Style::Quorum => detection * 3 / 2,
+        }
     }
 
     /// The name of the test: the first level of the folder of runs.
@@ -55,6 +56,12 @@ impl Prepared {
         }
     }
 
+    /// The system, as far as promises go.
+    fn system(&self) -> System<'_> {
+        let store = self.options.endpoint.is_empty().then_some(self.options.store.name());
+        System { store, settings: &self.settings, faults: &self.faults }
+    }
+
     /// The shape of the load. The tables' prefix carries the run's id.
     pub(crate) fn shape(&self, run_id: &str) -> Shape {
         Shape {
@@ -64,6 +71,9 @@ impl Prepared {
             concurrency: self.options.concurrency,
             seed: self.seeds.stream("generator"),
             table_prefix: format!("growler-{run_id}-"),
+            mode: Mode::of(&self.promise),
+            terms: terms(&self.system(), node_names(&self.options).len(), self.options.bounds),
+            convergence: self.options.recovery,
         }
     }
 }
@@ -81,7 +91,8 @@ pub(crate) fn prepare(options: &TestOptions) -> Result<Prepared, CommandError> {
     let workload = find_workload(options).usage()?;
     let faults = find_faults(options).usage()?;
     check_anomalies(&options.allow, &options.expect).usage()?;
-    let promise = find_promise(options, workload, &settings).usage()?;
+    let promise = find_promise(options, workload, &settings, &faults).usage()?;
+    options.bounds.check(&promise).usage()?;
     let seed = options.seed.unwrap_or_else(any_seed);
     let warm_up = (options.time / 10).min(Duration::from_secs(2));
     let prepared = Prepared {
@@ -230,11 +241,20 @@ fn find_promise(
     options: &TestOptions,
     workload: &Description,
     settings: &BTreeMap<String, String>,
+    faults: &[String],
 ) -> anyhow::Result<String> {
     let store = options.endpoint.is_empty().then_some(options.store.name());
-    let promise = match &options.promise {
-        Some(name) => name.clone(),
-        None => growler_workloads::promises::default_promise(store, workload.name, settings).to_owned(),
+    let promised = System { store, settings, faults }.promise(workload.name);
+    let promise = match (&options.promise, promised.promise) {
+        (Some(name), _) => name.clone(),
+        (None, Some(name)) => name.to_owned(),
+        (None, None) => bail!(
+            "with these settings and faults nothing is promised to the {} workload: {}; name what it is to be \
+             judged by with --promise: {}",
+            workload.name,
+            promised.why,
+            workload.promises.join(", ")
+        ),
     };
     if !workload.promises.contains(&promise.as_str()) {
         bail!(

@@ -10,11 +10,14 @@ mod quorum;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::Serialize;
 
 pub use leader::Settings;
 pub(super) use quorum::parse as parse_quorum;
+
+use crate::quorum::options::Quorum;
 
 /// How a store replicates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -188,6 +191,37 @@ pub fn check_settings(
     }
 }
 
+/// What a store does when nodes cannot reach each other, as far as its settings say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// It takes at most so long until a node that is gone is known to be, and others do its work.
+    pub detection: Duration,
+    /// With so many nodes that reach each other, every item can be written.
+    pub writable: usize,
+}
+
+/// The limits of a store of this style with this many nodes and these settings.
+///
+/// # Errors
+/// Those of [`check_settings`].
+pub fn limits(style: Style, nodes: usize, given: &BTreeMap<String, String>) -> Result<Limits, SettingError> {
+    match style {
+        Style::Leader => {
+            let timing = Settings::parse(given)?.timing;
+            // A round of voting may be split; the next one comes after up to two timeouts more.
+            Ok(Limits { detection: timing.election * 4, writable: nodes / 2 + 1 })
+        }
+        Style::Quorum => {
+            let options = quorum::parse(given, nodes)?;
+            let absent = match options.quorum {
+                Quorum::Sloppy => nodes - options.w as usize,
+                Quorum::Strict => (options.n - options.w) as usize,
+            };
+            Ok(Limits { detection: options.detection_bound(nodes), writable: nodes - absent })
+        }
+    }
+}
+
 /// The settings that were given to a store of one style.
 struct Given<'a> {
     style: Style,
@@ -253,6 +287,24 @@ mod tests {
         }
         let message = "paxos".parse::<Style>().unwrap_err().to_string();
         assert_eq!(message, "there is no store `paxos`; there are: leader, quorum");
+    }
+
+    #[test]
+    fn limits_follow_from_the_settings() {
+        let of = |style, nodes, given: &[(&str, &str)]| {
+            let given = given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            limits(style, nodes, &given).unwrap()
+        };
+        assert_eq!(of(Style::Leader, 5, &[]).writable, 3);
+        assert_eq!(
+            of(Style::Quorum, 5, &[]),
+            Limits { detection: Duration::from_millis(2_000), writable: 2 }
+        );
+        assert_eq!(of(Style::Quorum, 5, &[("quorum", "strict")]).writable, 4);
+        assert_eq!(of(Style::Quorum, 5, &[("quorum", "strict"), ("w", "3")]).writable, 5);
+        assert_eq!(of(Style::Quorum, 5, &[("w", "1")]).writable, 1);
+        let slow = of(Style::Quorum, 3, &[("suspect-ms", "900"), ("gossip-ms", "10")]);
+        assert_eq!(slow.detection, Duration::from_millis(1_010));
     }
 
     #[test]

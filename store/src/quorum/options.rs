@@ -41,6 +41,17 @@ pub struct Options {
     pub tombstones_every: Duration,
 }
 
+impl Options {
+    /// It takes at most so long until a node that is gone counts as down at every node that can reach another:
+    /// a round of probes (one node every two intervals of gossip), the time for which it is suspected, and five
+    /// intervals for the news to spread.
+    #[must_use]
+    pub fn detection_bound(&self, nodes: usize) -> Duration {
+        let nodes = u32::try_from(nodes).unwrap_or(u32::MAX);
+        self.suspect_for + self.gossip_every.saturating_mul(2).saturating_mul(nodes) + self.gossip_every * 5
+    }
+}
+
 /// What becomes of concurrent writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resolve {

@@ -171,7 +171,7 @@ pub struct Failure {
 
 impl Failure {
     /// A failure without item and reasons.
-    pub(super) fn new(error: impl Into<String>, message: impl Into<String>) -> Self {
+    pub(crate) fn new(error: impl Into<String>, message: impl Into<String>) -> Self {
         Self { error: error.into(), message: message.into(), item: None, reasons: Vec::new() }
     }
 

@@ -39,6 +39,24 @@ impl Serialize for Number {
     }
 }
 
+/// A list of numbers to be sent: `{"L": [{"N": "…"}, …]}`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Numbers<'a>(pub &'a [i64]);
+
+impl Serialize for Numbers<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        struct List<'a>(&'a [i64]);
+        impl Serialize for List<'_> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_seq(self.0.iter().map(|number| Number(*number)))
+            }
+        }
+        let mut value = serializer.serialize_struct("Numbers", 1)?;
+        value.serialize_field("L", &List(self.0))?;
+        value.end()
+    }
+}
+
 /// Pairs that are sent as a JSON object, without a map being built for them.
 #[derive(Debug, Clone, Copy)]
 pub struct Pairs<'a, V>(pub &'a [(&'a str, V)]);
@@ -53,7 +71,7 @@ impl<V: Serialize> Serialize for Pairs<'_, V> {
     }
 }
 
-/// An attribute value as a server returned it. Types that no workload writes leave both fields empty.
+/// An attribute value as a server returned it. Types that no workload writes leave all fields empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttributeValue {
     /// A string.
@@ -62,19 +80,24 @@ pub struct AttributeValue {
     /// A number, in the digits that the server sent.
     #[serde(rename = "N", default, skip_serializing_if = "Option::is_none")]
     pub n: Option<String>,
+    /// A list.
+    #[serde(rename = "L", default, skip_serializing_if = "Option::is_none")]
+    pub l: Option<Vec<AttributeValue>>,
 }
 
 impl AttributeValue {
-    /// The value as a history records it: an integer where it is one, else the text that came.
+    /// The value as a history records it: an integer where it is one, a list as an array, else the text that
+    /// came.
     ///
     /// Something that no workload wrote comes out as a string that no workload writes, so that a checker
     /// sees a value out of nowhere rather than none.
     #[must_use]
     pub fn recorded(&self) -> Value {
-        match (&self.n, &self.s) {
-            (Some(n), _) => n.parse::<i64>().map_or_else(|_| Value::from(n.as_str()), Value::from),
-            (None, Some(s)) => Value::from(s.as_str()),
-            (None, None) => Value::from("not a number or a string"),
+        match (&self.n, &self.s, &self.l) {
+            (Some(n), ..) => n.parse::<i64>().map_or_else(|_| Value::from(n.as_str()), Value::from),
+            (None, Some(s), _) => Value::from(s.as_str()),
+            (None, None, Some(list)) => list.iter().map(Self::recorded).collect(),
+            (None, None, None) => Value::from("not a number, a string or a list"),
         }
     }
 }
@@ -102,6 +125,10 @@ mod tests {
         let sent = serde_json::to_value(Pairs(&[("a", Number(-7)), ("b", Number(3))])).unwrap();
         assert_eq!(sent, json!({"a": {"N": "-7"}, "b": {"N": "3"}}));
         assert_eq!(serde_json::to_value(Text("x")).unwrap(), json!({"S": "x"}));
+        let list = serde_json::to_value(Numbers(&[-7, 3])).unwrap();
+        assert_eq!(list, json!({"L": [{"N": "-7"}, {"N": "3"}]}));
+        let back: AttributeValue = serde_json::from_value(list).unwrap();
+        assert_eq!(back.recorded(), json!([-7, 3]));
     }
 
     #[test]

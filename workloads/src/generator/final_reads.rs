@@ -91,7 +91,7 @@ impl FinalReads {
 }
 
 /// True where the request was not sent, and never will be.
-fn refused_by_cap(event: &Event) -> bool {
+pub(super) fn refused_by_cap(event: &Event) -> bool {
     let name = event.error.as_deref().map(|error| error.get(0).unwrap_or(error));
     name.and_then(Value::as_str) == Some(CAP_REACHED)
 }

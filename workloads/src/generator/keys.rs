@@ -126,6 +126,24 @@ impl KeyPool {
         self.take(slot)
     }
 
+    /// This key for one more operation, which counts against its life. None: it has retired, or does now.
+    pub fn pick_again(&mut self, key: &Key) -> Option<&KeyState> {
+        let slot = *self.slot_of.get(key)?;
+        if self.take(slot).key == *key { Some(&self.slots[slot]) } else { None }
+    }
+
+    /// How many keys are in use at a time.
+    #[must_use]
+    pub fn slots(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether the key is still in use.
+    #[must_use]
+    pub fn has(&self, key: &Key) -> bool {
+        self.slot_of.contains_key(key)
+    }
+
     fn take(&mut self, slot: usize) -> &KeyState {
         let state = &self.slots[slot];
         if state.operations >= self.operations_per_key || state.indeterminate >= MAX_INDETERMINATE {
@@ -162,11 +180,13 @@ impl KeyPool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::workload::Popularity;
+    use crate::workload::{Mode, Popularity};
     use growler_checker::history::Process;
+    use growler_checker::promise::Terms;
     use rand::SeedableRng;
     use rand_chacha::ChaCha8Rng;
     use serde_json::json;
+    use std::time::Duration;
 
     fn pool(ops_per_key: u64) -> KeyPool {
         KeyPool::new(&Shape {
@@ -176,6 +196,9 @@ mod tests {
             concurrency: 1,
             seed: 1,
             table_prefix: String::new(),
+            mode: Mode::Strong,
+            terms: Terms::default(),
+            convergence: Duration::from_secs(10),
         })
     }
 
@@ -204,6 +227,16 @@ mod tests {
     }
 
     #[test]
+    fn a_key_is_picked_again_until_it_retires() {
+        let (mut pool, mut rng) = (pool(2), ChaCha8Rng::seed_from_u64(1));
+        assert_eq!(pool.pick(&mut rng).key, "k0".into());
+        assert_eq!(pool.pick_again(&"k0".into()).map(|state| state.key.clone()), Some("k0".into()));
+        assert!(pool.pick_again(&"k0".into()).is_none());
+        assert!(!pool.has(&"k0".into()) && pool.has(&"k1".into()));
+        assert_eq!(pool.used().len(), 2);
+    }
+
+    #[test]
     fn reads_mostly_find_a_key_that_is_not_being_written() {
         let mut pool = KeyPool::new(&Shape {
             keys: 4,
@@ -212,6 +245,9 @@ mod tests {
             concurrency: 1,
             seed: 1,
             table_prefix: String::new(),
+            mode: Mode::Strong,
+            terms: Terms::default(),
+            convergence: Duration::from_secs(10),
         });
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let written =

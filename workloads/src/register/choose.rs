@@ -163,8 +163,9 @@ fn failing(key: &KeyState, rng: &mut impl Rng) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::workload::Popularity;
+    use crate::workload::{Mode, Popularity};
     use growler_checker::history::{Key, Process};
+    use growler_checker::promise::Terms;
     use std::collections::{BTreeMap, HashSet};
     use std::time::Duration;
 
@@ -176,6 +177,9 @@ mod tests {
             concurrency: 8,
             seed: 7,
             table_prefix: String::new(),
+            mode: Mode::Strong,
+            terms: Terms::default(),
+            convergence: Duration::from_secs(10),
         }
     }
 

@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test binary uses its own part")]
 
 pub mod fake;
+pub mod versioned;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};

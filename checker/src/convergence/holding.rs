@@ -1,0 +1,243 @@
+//! What an answer shows that somebody holds, and whether two of them agree. The rules are those of
+//! [`super::replicas`].
+
+use std::collections::{BTreeMap, HashSet};
+
+use serde_json::Value;
+
+use super::ending::End;
+use super::order::{Act, Book, Dot, Place};
+use crate::history::hash::Fast;
+use crate::history::{Operation, Outcome};
+
+/// Whether this is an answer that shows what somebody holds.
+pub(super) fn shows(book: &Book<'_>, place: Place) -> bool {
+    let is_read = book.entry_at(place).act == Act::Read || book.operation(place).f() == "replica-read";
+    is_read && book.entry_at(place).is_ok()
+}
+
+/// What an answer shows.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Holding<'b> {
+    pub(super) value: &'b Value,
+    pub(super) dots: Option<&'b [Dot]>,
+    number: Option<i64>,
+}
+
+/// Whether the answers of the end agree.
+#[derive(Debug)]
+pub(super) enum Agreement {
+    /// They do, with this one, which holds something if any of them does.
+    Same(Place),
+    /// These two do not.
+    Differ(Place, Place),
+    /// They may have been right, each in its time.
+    Undecided,
+}
+
+impl<'b> Holding<'b> {
+    pub(super) fn of(book: &'b Book<'_>, place: Place) -> Self {
+        Self {
+            value: book.operation(place).result().unwrap_or(&Value::Null),
+            dots: book.dots(place),
+            number: book.entry_at(place).number,
+        }
+    }
+
+    /// Whether there is not even a tombstone.
+    fn is_empty(&self) -> bool {
+        self.value.is_null() && self.number.is_none() && self.dots.is_none_or(<[Dot]>::is_empty)
+    }
+
+    pub(super) fn agrees_with(&self, other: &Self) -> bool {
+        if !is_same(self.value, other.value) {
+            return false;
+        }
+        let forgotten = self.value.is_null() && (self.is_empty() || other.is_empty());
+        let same_dots = match (self.dots, other.dots) {
+            (Some(own), Some(others)) => own == others,
+            _ => true,
+        };
+        let same_number = match (self.number, other.number) {
+            (Some(own), Some(others)) => own == others,
+            _ => true,
+        };
+        forgotten || (same_dots && same_number)
+    }
+
+    pub(super) fn describe(&self, book: &Book<'_>) -> String {
+        let dots = self.dots.unwrap_or_default().iter().map(|&dot| book.show(dot)).collect::<Vec<_>>();
+        match (self.value, dots.as_slice()) {
+            (Value::Null, []) => "nothing".to_owned(),
+            (Value::Null, dots) => format!("a tombstone ({})", dots.join(", ")),
+            (value, []) => value.to_string(),
+            (value, dots) => format!("{value} ({})", dots.join(", ")),
+        }
+    }
+}
+
+/// Whether two values are equal; lists in any order.
+fn is_same(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Array(one), Value::Array(other)) if one != other => {
+            let sorted = |values: &[Value]| {
+                let mut texts: Vec<String> = values.iter().map(Value::to_string).collect();
+                texts.sort_unstable();
+                texts
+            };
+            one.len() == other.len() && sorted(one) == sorted(other)
+        }
+        _ => one == other,
+    }
+}
+
+/// Whether the answers of the end agree. Linear in them where they do; where they do not and writes are open,
+/// also in the operations of the key.
+pub(super) fn agreement(book: &Book<'_>, places: &[Place], end: &End) -> Agreement {
+    let whole = match differing(book, &end.answers) {
+        Ok(same) => return Agreement::Same(same),
+        Err((one, other)) => Agreement::Differ(one, other),
+    };
+    let unsure = Unsure::new(book, places, end);
+    if unsure.open.is_empty() {
+        return whole;
+    }
+    if let Some((one, other)) = unsure.torn() {
+        return Agreement::Differ(one, other);
+    }
+    let proven = if unsure.are_bare_lists() {
+        if unsure.were_all_seen() { differing(book, &end.answers).err() } else { None }
+    } else {
+        let settled: Vec<Place> =
+            end.answers.iter().copied().filter(|&place| unsure.is_settled(place)).collect();
+        differing(book, &settled).err()
+    };
+    proven.map_or(Agreement::Undecided, |(one, other)| Agreement::Differ(one, other))
+}
+
+/// One that all agree with, or two that do not agree. (Of none, any will do.)
+fn differing(book: &Book<'_>, answers: &[Place]) -> Result<Place, (Place, Place)> {
+    let holds = |&&place: &&Place| !Holding::of(book, place).is_empty();
+    let Some(&reference) = answers.iter().find(holds).or(answers.first()) else { return Ok(0) };
+    let held = Holding::of(book, reference);
+    let other = answers.iter().find(|&&place| !Holding::of(book, place).agrees_with(&held));
+    other.map_or(Ok(reference), |&other| Err((reference, other)))
+}
+
+/// What is not sure in the end because of writes that may have taken effect during it.
+struct Unsure<'b, 'h> {
+    book: &'b Book<'h>,
+    end: &'b End,
+    open: Vec<Place>,
+    seen: Seen<'b>,
+}
+
+/// What answers that came before the end showed.
+#[derive(Default)]
+struct Seen<'b> {
+    dots: HashSet<Dot, Fast>,
+    values: HashSet<&'b Value, Fast>,
+    elements: HashSet<&'b Value, Fast>,
+}
+
+impl<'b> Seen<'b> {
+    fn new(book: &'b Book<'_>, places: &[Place], end: &End) -> Self {
+        let mut seen = Self::default();
+        for &place in places {
+            if shows(book, place) && book.entry_at(place).end < end.since {
+                let holding = Holding::of(book, place);
+                seen.dots.extend(holding.dots.unwrap_or_default());
+                seen.values.insert(holding.value);
+                seen.elements.extend(elements(holding.value));
+            }
+        }
+        seen
+    }
+}
+
+impl<'b, 'h> Unsure<'b, 'h> {
+    fn new(book: &'b Book<'h>, places: &[Place], end: &'b End) -> Self {
+        let is_open = |&place: &Place| {
+            let entry = book.entry_at(place);
+            entry.act.writes() && entry.outcome != Outcome::Fail && entry.end > end.since
+        };
+        let open: Vec<Place> = places.iter().copied().filter(is_open).collect();
+        let seen = if open.is_empty() { Seen::default() } else { Seen::new(book, places, end) };
+        Self { book, end, open, seen }
+    }
+
+    fn holding(&self, place: Place) -> Holding<'b> {
+        Holding::of(self.book, place)
+    }
+
+    /// Two answers with the same versions and different values.
+    fn torn(&self) -> Option<(Place, Place)> {
+        let mut known: BTreeMap<&[Dot], (Place, &Value)> = BTreeMap::new();
+        for &place in &self.end.answers {
+            let Holding { value, dots: Some(dots), .. } = self.holding(place) else { continue };
+            let &mut (other, held) = known.entry(dots).or_insert((place, value));
+            if !is_same(held, value) {
+                return Some((other, place));
+            }
+        }
+        None
+    }
+
+    fn are_bare_lists(&self) -> bool {
+        self.end.answers.iter().all(|&place| {
+            let holding = self.holding(place);
+            holding.dots.is_none()
+                && holding.number.is_none()
+                && matches!(holding.value, Value::Array(_) | Value::Null)
+        }) && self.end.answers.iter().any(|&place| self.holding(place).value.is_array())
+    }
+
+    /// Whether every write that is open had taken effect before the end: it added what somebody had seen.
+    fn were_all_seen(&self) -> bool {
+        self.open.iter().all(|&place| {
+            let operation = self.book.operation(place);
+            operation.f() == "add" && self.seen.elements.contains(operation.argument())
+        })
+    }
+
+    fn is_settled(&self, place: Place) -> bool {
+        let holding = self.holding(place);
+        let deletes = || self.open.iter().any(|&place| self.book.entry_at(place).act == Act::Delete);
+        match holding.dots {
+            Some([]) => !deletes(),
+            Some(dots) => dots.iter().all(|&dot| self.is_settled_dot(dot)),
+            None if holding.number.is_some() => false,
+            None if holding.value.is_null() => !deletes(),
+            None => {
+                let writes = |&place: &Place| written(self.book.operation(place)) == Some(holding.value);
+                !self.open.iter().any(writes) || self.seen.values.contains(holding.value)
+            }
+        }
+    }
+
+    fn is_settled_dot(&self, dot: Dot) -> bool {
+        let ended = |writer| self.book.entry_at(writer).end < self.end.since;
+        self.book.writer(dot).is_some_and(ended) || self.seen.dots.contains(&dot)
+    }
+}
+
+fn elements(value: &Value) -> &[Value] {
+    value.as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+/// The value that an operation writes into a register.
+pub(super) fn written<'h>(operation: &Operation<'h>) -> Option<&'h Value> {
+    match operation.f() {
+        "write" => Some(operation.argument()),
+        "cas" => operation.argument().get(1),
+        _ => None,
+    }
+}
+
+/// The values that more than one write of these, failed ones aside, may have left: they tell nothing of who
+/// wrote them.
+pub(super) fn written_twice<'h>(book: &Book<'h>, places: &[Place]) -> HashSet<&'h Value, Fast> {
+    let mut once: HashSet<&Value, Fast> = HashSet::default();
+    let may_be = places.iter().filter(|&&place| book.entry_at(place).outcome != Outcome::Fail);
+    may_be.filter_map(|&place| written(book.operation(place))).filter(|&value| !once.insert(value)).collect()
+}

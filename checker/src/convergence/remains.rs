@@ -1,0 +1,117 @@
+//! What is left of a key in the end, and what may excuse that a write is no part of it. The rules are those of
+//! [`super::replicas`].
+
+use serde_json::Value;
+
+use super::causes::{self, Causes};
+use super::ending::End;
+use super::order::{Act, Book, Dot, Place, Stamp};
+use crate::history::Outcome;
+
+/// What is left of a key in the end.
+pub(super) enum Remains<'h> {
+    /// These versions, and all that they and the deletes can have replaced.
+    Versions { versions: Vec<Dot>, replaced: Causes, newest: Option<Newest<'h>> },
+    /// An item with this version number at most. Nobody can have deleted it.
+    Number(i64),
+    /// No item. Nobody can have deleted it.
+    Absent { emptied: bool },
+}
+
+/// The greatest timestamp that may have won over others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Newest<'h> {
+    Of(Stamp<'h>),
+    /// It may be any.
+    Unknown,
+}
+
+impl<'h> Newest<'h> {
+    pub(super) fn of(stamp: Option<Stamp<'h>>) -> Self {
+        stamp.map_or(Self::Unknown, Self::Of)
+    }
+}
+
+impl<'h> Remains<'h> {
+    /// What the answers of the end tell of it; none where they do not tell enough.
+    pub(super) fn new(book: &Book<'h>, places: &[Place], end: &End, lww: bool) -> Option<Self> {
+        if let Some(versions) = versions_of(book, &end.answers) {
+            let mut replaced = causes::of_deletes(book, places);
+            for &answer in &end.answers {
+                for &dot in book.dots(answer)? {
+                    let known = book.writer(dot).map(|writer| causes::at_most(book, writer));
+                    replaced.join(known.unwrap_or_else(|| book.clock(answer)));
+                }
+            }
+            if lww {
+                sent(book, places, &mut replaced);
+            }
+            let newest = if lww { newest(book, places, &end.answers) } else { None };
+            return Some(Self::Versions { versions, replaced, newest });
+        }
+        let may_be = |place: Place| book.entry_at(place).outcome != Outcome::Fail;
+        if places.iter().any(|&place| book.entry_at(place).act == Act::Delete && may_be(place)) {
+            return None;
+        }
+        let numbers = end.answers.iter().map(|&place| book.entry_at(place).number);
+        if let Some(numbers) = numbers.collect::<Option<Vec<i64>>>() {
+            return numbers.into_iter().max().map(Self::Number);
+        }
+        let is_absent = |&place: &Place| book.operation(place).result().is_none_or(Value::is_null);
+        let emptied = places.iter().any(|&place| book.operation(place).f() == "remove" && may_be(place));
+        end.answers.iter().all(is_absent).then_some(Self::Absent { emptied })
+    }
+
+    /// Whether an acknowledged write is no part of it, and nothing can have replaced it.
+    pub(super) fn lack(&self, book: &Book<'h>, place: Place) -> bool {
+        let entry = book.entry_at(place);
+        match self {
+            Self::Versions { versions, replaced, newest } => book.own_dot(place).is_some_and(|dot| {
+                let is_there = versions.binary_search(&dot).is_ok();
+                let lost_out =
+                    newest.is_some_and(|newest| entry.stamp.is_none_or(|stamp| newest >= Newest::Of(stamp)));
+                !is_there && !replaced.may_have(dot) && !lost_out
+            }),
+            Self::Number(last) => entry.number.is_some_and(|number| number > *last),
+            // A set that has been emptied may be no item at all.
+            Self::Absent { emptied } => match book.operation(place).f() {
+                "write" | "cas" => true,
+                "add" => !emptied,
+                _ => false,
+            },
+        }
+    }
+}
+
+/// The dots of all answers, sorted, if all of them have dots.
+pub(super) fn versions_of(book: &Book<'_>, answers: &[Place]) -> Option<Vec<Dot>> {
+    let mut versions = Vec::new();
+    for &answer in answers {
+        versions.extend_from_slice(book.dots(answer)?);
+    }
+    versions.sort_unstable();
+    versions.dedup();
+    Some(versions)
+}
+
+/// The greatest timestamp of the answers and the deletes; none where there are none of either.
+fn newest<'h>(book: &Book<'h>, places: &[Place], answers: &[Place]) -> Option<Newest<'h>> {
+    let held = answers.iter().filter(|&&answer| book.dots(answer).is_some_and(|dots| !dots.is_empty()));
+    let deletes = places.iter().filter(|&&place| {
+        let entry = book.entry_at(place);
+        entry.act == Act::Delete && entry.outcome != Outcome::Fail
+    });
+    held.chain(deletes).map(|&place| Newest::of(book.entry_at(place).stamp)).max()
+}
+
+/// Adds what contexts covered that writes were sent with. Where the greatest timestamp wins, such a write may
+/// have replaced one with a greater timestamp than its own, and then have lost to a third.
+fn sent(book: &Book<'_>, places: &[Place], replaced: &mut Causes) {
+    for &place in places {
+        let entry = book.entry_at(place);
+        let with_context = book.operation(place).invocation.extra().context.is_some();
+        if with_context && entry.act.writes() && entry.outcome != Outcome::Fail {
+            replaced.join(book.sent(place));
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Whose write does an answer show, and which writes has it taken in?
+//!
+//! A read shows the write whose dot it carries, if it carries one; else the only write of its value. What a
+//! clock covers, the answer has taken in as well, shown or not; where versions are numbered, and the item was
+//! never deleted, so is every write with a lesser number.
+//!
+//! A write that was never answered told nobody its dot. If a read that carries a single dot shows its value,
+//! then that is its dot.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::order::{Act, Book, Dot, Order, Place};
+use crate::history::Outcome;
+use crate::history::hash::Fast;
+
+/// A write that stands in a line of versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Made {
+    /// Its counter among those of its actor, or its version number.
+    pub(super) stand: u64,
+    pub(super) place: Place,
+    pub(super) session: u32,
+    pub(super) call: u32,
+}
+
+impl Made {
+    fn new(book: &Book<'_>, stand: u64, place: Place) -> Self {
+        let entry = book.entry_at(place);
+        Self { stand, place, session: entry.session, call: entry.call }
+    }
+}
+
+/// The writes of a history, to be found by what reads show.
+#[derive(Debug)]
+pub(super) struct Shown<'h> {
+    /// The only write of a value; none if there are several.
+    by_value: HashMap<(u32, &'h Value), Option<Place>, Fast>,
+    /// The dots of writes that were never answered.
+    unanswered: HashMap<Dot, Place, Fast>,
+    /// Of each actor, the known writes in the order of their counters.
+    by_actor: Vec<Vec<Made>>,
+    /// Of each key whose versions are numbered and that was never deleted, the writes in that order.
+    by_number: Vec<Vec<Made>>,
+}
+
+/// The value that an operation writes; none if it writes nothing or null.
+pub(super) fn written<'h>(book: &Book<'h>, place: Place) -> Option<&'h Value> {
+    let operation = book.operation(place);
+    match operation.f() {
+        "write" => Some(operation.argument()).filter(|value| !value.is_null()),
+        "cas" => operation.argument().get(1).filter(|value| !value.is_null()),
+        _ => None,
+    }
+}
+
+impl<'h> Shown<'h> {
+    /// Looks through a history. Linear, but for sorting.
+    pub(super) fn new(book: &Book<'h>) -> Self {
+        let mut shown = Self {
+            by_value: HashMap::default(),
+            unanswered: HashMap::default(),
+            by_actor: vec![Vec::new(); book.actors()],
+            by_number: vec![Vec::new(); book.keys.len()],
+        };
+        let mut deleted = vec![false; book.keys.len()];
+        for (place, entry) in book.entries.iter().enumerate() {
+            let place = place as Place;
+            if entry.outcome == Outcome::Fail || !entry.act.writes() {
+                continue;
+            }
+            deleted[entry.key as usize] |= entry.act == Act::Delete;
+            if let Some(value) = written(book, place) {
+                let only = shown.by_value.entry((entry.key, value));
+                only.and_modify(|only| *only = None).or_insert(Some(place));
+            }
+            // Of several that claim a dot it is the first one's.
+            if let Some(dot) = book.own_dot(place).filter(|&dot| book.writer(dot) == Some(place)) {
+                shown.by_actor[dot.actor as usize].push(Made::new(book, dot.counter, place));
+            }
+            if entry.number.is_some() && book.order(place) == Order::Integer {
+                shown.by_number[entry.key as usize].push(Made::new(book, book.needs(place), place));
+            }
+        }
+        shown.find_unanswered(book);
+        shown.by_actor.iter_mut().for_each(|writes| writes.sort_unstable());
+        for (numbers, deleted) in shown.by_number.iter_mut().zip(deleted) {
+            if deleted {
+                numbers.clear();
+            }
+            numbers.sort_unstable();
+        }
+        shown
+    }
+
+    fn find_unanswered(&mut self, book: &Book<'h>) {
+        for (place, entry) in book.entries.iter().enumerate() {
+            let place = place as Place;
+            let Some(&[dot]) = book.dots(place) else { continue };
+            if entry.act != Act::Read || book.writer(dot).is_some() || self.unanswered.contains_key(&dot) {
+                continue;
+            }
+            let Some(write) = self.by_its_value(book, place) else { continue };
+            if book.entry_at(write).outcome == Outcome::Info {
+                self.unanswered.insert(dot, write);
+                self.by_actor[dot.actor as usize].push(Made::new(book, dot.counter, write));
+            }
+        }
+    }
+
+    /// The only write of the value that a read returned.
+    pub(super) fn by_its_value(&self, book: &Book<'h>, read: Place) -> Option<Place> {
+        let value = book.operation(read).result()?;
+        *self.by_value.get(&(book.entry_at(read).key, value))?
+    }
+
+    /// Whether anybody wrote this value of the key, as far as is known.
+    pub(super) fn is_written(&self, key: u32, value: &Value) -> bool {
+        self.by_value.contains_key(&(key, value))
+    }
+
+    /// The write that made a dot.
+    pub(super) fn writer(&self, book: &Book<'h>, dot: Dot) -> Option<Place> {
+        book.writer(dot).or_else(|| self.unanswered.get(&dot).copied())
+    }
+
+    /// The write whose version a read shows.
+    pub(super) fn write_of(&self, book: &Book<'h>, read: Place) -> Option<Place> {
+        let by_dot = match book.dots(read) {
+            Some(&[dot]) => self.writer(book, dot),
+            _ => None,
+        };
+        by_dot.or_else(|| self.by_its_value(book, read))
+    }
+
+    /// The writes of an actor with counters above `after`, up to `until`.
+    pub(super) fn minted(&self, actor: u32, after: u64, until: u64) -> &[Made] {
+        between(&self.by_actor[actor as usize], after, until)
+    }
+
+    /// The writes of a key that has numbered versions and was never deleted, above `after`, up to `until`.
+    pub(super) fn numbered(&self, key: u32, after: u64, until: u64) -> &[Made] {
+        between(&self.by_number[key as usize], after, until)
+    }
+}
+
+fn between(writes: &[Made], after: u64, until: u64) -> &[Made] {
+    let from = writes.partition_point(|write| write.stand <= after);
+    let to = writes.partition_point(|write| write.stand <= until);
+    writes.get(from..to).unwrap_or_default()
+}

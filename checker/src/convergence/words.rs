@@ -1,0 +1,166 @@
+//! What operations are called in sentences, in stats and in rates.
+
+use serde_json::{Map, Value, json};
+
+use super::order::{Act, Book, Entry, Order, Place};
+use crate::history::Operation;
+
+/// How operations were asked, for rates: `write`, and of reads what they promise and the way they took:
+/// `eventual`, `strong`, `eventual query`, ….
+#[derive(Debug, Default)]
+pub(super) struct Kinds<'h> {
+    /// Whether it promises no more than eventual consistency, and the way. In the order of their first reads.
+    known: Vec<(bool, Option<&'h str>)>,
+}
+
+impl<'h> Kinds<'h> {
+    /// The number of writes.
+    pub(super) const WRITE: usize = 0;
+
+    /// The number of an operation's kind, from 0. There are few, so they are looked through.
+    pub(super) fn of(&mut self, operation: &Operation<'h>, act: Act) -> usize {
+        if act != Act::Read {
+            return Self::WRITE;
+        }
+        let kind = (operation.is_eventual(), operation.via().filter(|&via| via != "get"));
+        let at = self.known.iter().position(|&known| known == kind).unwrap_or_else(|| {
+            self.known.push(kind);
+            self.known.len() - 1
+        });
+        at + 1
+    }
+
+    /// The name of a number.
+    pub(super) fn name(&self, kind: usize) -> String {
+        let Some(&(eventual, via)) = kind.checked_sub(1).and_then(|at| self.known.get(at)) else {
+            return "write".to_owned();
+        };
+        let promise = if eventual { "eventual" } else { "strong" };
+        via.map_or_else(|| promise.to_owned(), |via| format!("{promise} {via}"))
+    }
+}
+
+/// Operations that were judged, and those of them that did not keep the promise.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Rate {
+    pub(super) judged: u64,
+    pub(super) violated: u64,
+}
+
+impl Rate {
+    pub(super) fn count(&mut self, violated: bool) {
+        self.judged += 1;
+        self.violated += u64::from(violated);
+    }
+
+    pub(super) fn json(self) -> Value {
+        json!({
+            "judged": self.judged,
+            "violated": self.violated,
+            "share": self.violated as f64 / self.judged.max(1) as f64,
+        })
+    }
+}
+
+/// A moment of the run, for people.
+fn moment(ns: u64) -> String {
+    format!("{}.{:03} s", ns / 1_000_000_000, ns / 1_000_000 % 1_000)
+}
+
+/// A stretch of time, for people.
+pub(super) fn lapse(ns: u64) -> String {
+    let milliseconds = ns / 1_000_000;
+    if milliseconds < 10_000 { format!("{milliseconds}.{:03} ms", ns / 1_000 % 1_000) } else { moment(ns) }
+}
+
+/// The version that an answer carries, if it carries one.
+fn version(book: &Book<'_>, place: Place) -> Option<String> {
+    let entry = book.entry_at(place);
+    match book.order(place) {
+        Order::Clock => {
+            let dots: Vec<_> = book.dots(place)?.iter().map(|&dot| book.show(dot)).collect();
+            Some(if dots.is_empty() { "no version".to_owned() } else { dots.join("|") })
+        }
+        Order::Timestamp => Some(
+            entry.stamp.map_or("no timestamp".to_owned(), |stamp| format!("{},{}", stamp.ns, stamp.node)),
+        ),
+        Order::Integer => Some(entry.number.map_or("no version".to_owned(), |number| number.to_string())),
+        Order::RealTime | Order::Nothing => None,
+    }
+}
+
+/// The key of an operation, in words.
+pub(super) fn key(book: &Book<'_>, place: Place) -> String {
+    let key = book.keys[book.entry_at(place).key as usize];
+    key.map_or_else(|| "the object".to_owned(), |key| format!("key {key}"))
+}
+
+/// What was done, without who: `wrote 5 to key k7 (version n1/3:5, answered at 1.204 s)`.
+pub(super) fn deed(book: &Book<'_>, place: Place) -> String {
+    let (operation, entry) = (book.operation(place), book.entry_at(place));
+    let key = key(book, place);
+    let deed = match (entry.act, operation.f()) {
+        (Act::Read, _) => match operation.result() {
+            None | Some(Value::Null) => format!("found nothing in {key}"),
+            Some(value) => format!("read {value} from {key}"),
+        },
+        (Act::Delete, _) => format!("deleted {key}"),
+        (_, "cas") => {
+            let argument = operation.argument();
+            let part = |at: usize| argument.get(at).unwrap_or(&Value::Null).clone();
+            format!("replaced {} by {} in {key}", part(0), part(1))
+        }
+        (_, "write") => format!("wrote {} to {key}", operation.argument()),
+        (_, f) => format!("did `{f}` {} on {key}", operation.argument()),
+    };
+    let when = match operation.completion.filter(|_| entry.is_ok()) {
+        Some(answer) => format!("answered at {}", moment(answer.time)),
+        None => format!("begun at {} and never answered", moment(operation.invocation.time)),
+    };
+    match version(book, place) {
+        Some(version) if entry.is_ok() => format!("{deed} (version {version}, {when})"),
+        _ => format!("{deed} ({when})"),
+    }
+}
+
+/// Who did it.
+pub(super) fn who(book: &Book<'_>, place: Place) -> String {
+    format!("client {}", book.sessions[book.entry_at(place).session as usize].client)
+}
+
+/// How many keys compare by which order, and what else all checks count.
+pub(super) fn counts(book: &Book<'_>) -> Vec<(String, Value)> {
+    let mut orders = Map::new();
+    for order in [Order::Clock, Order::Timestamp, Order::Integer, Order::RealTime, Order::Nothing] {
+        let keys = book.orders.iter().filter(|&&of_key| of_key == order).count();
+        if keys > 0 {
+            orders.insert(order.name().to_owned(), json!(keys));
+        }
+    }
+    let count =
+        |counted: fn(&Entry<'_>) -> bool| json!(book.entries.iter().filter(|&entry| counted(entry)).count());
+    let reads = count(|entry| entry.act == Act::Read && entry.is_ok());
+    let writes = count(|entry| entry.act.writes() && entry.is_ok());
+    let named = |name: &str, value| (name.to_owned(), value);
+    vec![
+        named("keys", json!(book.keys.len())),
+        named("orders", Value::Object(orders)),
+        named("reads", reads),
+        named("sessions", json!(book.sessions.len())),
+        named("writes", writes),
+    ]
+}
+
+/// Why a check cannot speak of some keys, if there are such.
+pub(super) fn incomparable(book: &Book<'_>) -> Option<String> {
+    let read = |entry: &&Entry<'_>| entry.act == Act::Read && entry.is_ok();
+    let of =
+        book.entries.iter().filter(read).find(|entry| book.orders[entry.key as usize] == Order::Nothing)?;
+    let keys = book.orders.iter().filter(|&&order| order == Order::Nothing).count();
+    let name = book.keys[of.key as usize].map_or_else(|| "the object".to_owned(), |key| format!("key {key}"));
+    Some(format!(
+        "{keys} of {} keys ({name}, for one) cannot be judged: their answers carry no versions, and the store is \
+         not known to order its writes",
+        book.keys.len()
+    ))
+}
