@@ -15,7 +15,7 @@
 //! They share one thing: [`order`], which reads what a store said of its own versions and tells which answers
 //! include which writes. `lives`, `trails`, `shown` and `words` are what two or more of them need beside it;
 //! `causes` (what a write replaced), `ending` (which answers are the end of a key), `holding`, `remains`, `faults`
-//! and `findings` likewise.
+//! and `findings` likewise. `sensitivity` measures, for all of them, how much a run would have shown.
 
 pub mod availability;
 pub mod causal;
@@ -30,6 +30,7 @@ pub mod order;
 mod remains;
 pub mod replicas;
 pub mod resurrection;
+mod sensitivity;
 pub mod sessions;
 pub mod set_full;
 mod shown;

@@ -136,10 +136,25 @@ pub static UNDECIDED: Reason = Reason {
     advice: "use fewer operations a key (--ops-per-key), or a server that returns old images",
 };
 
+/// An eventually consistent store may answer so, as far as anybody knows.
+pub static EXCUSED: Reason = Reason {
+    name: "excused",
+    about: "what was missing was never acknowledged, had been replaced, or was known to nobody who looked",
+    advice: "use fewer keys, or let each client come back to its keys more often",
+};
+
 /// Every reason there is.
 #[must_use]
-pub fn reasons() -> [&'static Reason; 6] {
-    [&NO_LATER_READ, &NEXT_WRITE_IS_BLIND, &INDETERMINATE, &CONCURRENT, &INDISTINGUISHABLE, &UNDECIDED]
+pub fn reasons() -> [&'static Reason; 7] {
+    [
+        &NO_LATER_READ,
+        &NEXT_WRITE_IS_BLIND,
+        &INDETERMINATE,
+        &CONCURRENT,
+        &INDISTINGUISHABLE,
+        &UNDECIDED,
+        &EXCUSED,
+    ]
 }
 
 /// The reason of this name.

@@ -118,6 +118,14 @@ for workload in register cas-register; do
   report moto-tls+faults $workload 0 1 -- "${moto_tls[@]}" "${faults[@]}"
   report ministack+faults $workload 0 -- "${ministack[@]}" "${faults[@]}"
 done
+# ConsistentRead=false: judged by values, and in the end by repeated reads, since no replica can be asked by itself.
+for workload in register set session lww; do
+  report dynalite $workload 0 -- "${dynalite[@]}" --promise eventual
+  report moto $workload 0 1 -- "${moto[@]}" --promise eventual
+  report ministack $workload 0 -- "${ministack[@]}" --promise eventual
+  report dynalite+faults $workload 0 -- "${dynalite[@]}" "${faults[@]}" --promise eventual
+  report ministack+faults $workload 0 -- "${ministack[@]}" "${faults[@]}" --promise eventual
+done
 # dynalite has no transactions: the bank is refused by name. moto serves requests on threads that share its
 # tables without a lock, so its transactions are not isolated; they are slow, too, hence the smaller loads.
 report dynalite bank 4 -- "${dynalite[@]}"

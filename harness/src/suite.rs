@@ -59,6 +59,7 @@ pub(crate) fn read(path: &Path, seeds: Option<Seeds>, parallel: Option<usize>) -
         judge: row.judge,
         expect_verdict: row.expect,
         measure: row.measure,
+        all_reads: row.all_reads,
         verdict: None,
         runs: seeds.iter().map(|seed| Run { seed: *seed, ..Run::default() }).collect(),
     };

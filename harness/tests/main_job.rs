@@ -128,7 +128,7 @@ fn every_list_is_an_array_of_objects_with_name_and_about() {
         let has =
             |field: &str| assert!(rows.iter().all(|r| r.get(field).is_some()), "{what} without {field}");
         match what {
-            "bugs" => ["stores", "expect", "options"].map(has).len(),
+            "bugs" => ["stores", "expect", "options", "quiet"].map(has).len(),
             "workloads" => ["stores", "model", "promises", "needs"].map(has).len(),
             "anomalies" => {
                 let stale = rows.iter().find(|r| r["name"] == "stale-read").unwrap();

@@ -27,7 +27,9 @@ fn get(store: &Store, node: usize, headers: &[(&str, &str)]) -> Answer {
 
 /// The values of all versions.
 fn siblings(answer: &Answer) -> BTreeSet<&str> {
-    let versions = answer.body["Siblings"].as_array().unwrap();
+    let versions = answer.body["Siblings"].as_array();
+    let versions =
+        versions.unwrap_or_else(|| panic!("no list of siblings: {} {}", answer.status, answer.body));
     versions.iter().map(|version| version["Item"]["v"]["S"].as_str().unwrap_or("deleted")).collect()
 }
 
@@ -61,8 +63,10 @@ fn its_nodes_find_each_other_and_keep_siblings_until_a_client_reconciles_them() 
 
     // Two clients that saw the same, and not each other.
     let context = ("x-growler-context", seen.header("x-growler-context").unwrap());
-    assert_eq!(put(&store, 2, "bread", &[context]).status, 200);
-    assert_eq!(put(&store, 3, "butter", &[context]).status, 200);
+    for (node, value) in [(2, "bread"), (3, "butter")] {
+        let answer = put(&store, node, value, &[context]);
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
     let both = get(&store, 4, &[("x-growler-siblings", "all")]);
     assert_eq!(siblings(&both), BTreeSet::from(["bread", "butter"]));
     assert_eq!(both.header("x-growler-siblings"), Some("2"));

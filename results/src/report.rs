@@ -8,8 +8,10 @@
 
 mod axis;
 mod charts;
+mod convergence;
 mod overview;
 mod picture;
+mod replicas;
 mod sensitivity;
 mod tables;
 mod timeline;
@@ -30,18 +32,22 @@ use crate::series::{bucket_for, series};
 use crate::test_file::Timings;
 
 /// The page's templates, by the names under which they include one another.
-const TEMPLATES: [(&str, &str); 8] = [
+const TEMPLATES: [(&str, &str); 10] = [
     ("page.html", include_str!("report/page/page.html")),
     ("counterexample.html", include_str!("report/page/counterexample.html")),
     ("picture.html", include_str!("report/page/picture.html")),
+    ("replicas.html", include_str!("report/page/replicas.html")),
     ("again.html", include_str!("report/page/again.html")),
     ("figures.html", include_str!("report/page/figures.html")),
     ("sensitivity.html", include_str!("report/page/sensitivity.html")),
+    ("convergence.html", include_str!("report/page/convergence.html")),
     ("tracks.html", include_str!("report/page/tracks.html")),
     ("tables.html", include_str!("report/page/tables.html")),
 ];
 
 pub(crate) const STYLE: &str = include_str!("report/page/style.css");
+/// What only the report of an eventually consistent store needs.
+const CONVERGENCE_STYLE: &str = include_str!("report/page/convergence.css");
 const SCRIPTS: [&str; 2] = [include_str!("report/page/tracks.js"), include_str!("report/page/timeline.js")];
 
 /// Builds `index.html` from the run's other files, and returns its path. All but the history may be missing.
@@ -68,13 +74,18 @@ fn render(contents: &Contents, folder: &str) -> Result<String, ReportError> {
 
     let anomalies: Vec<_> = overview::told(contents).map(|(_, anomaly)| anomaly).collect();
     let (data, shown) = timeline::data(&operations, &anomalies, &series, axis.run_ns);
+    let counterexamples = overview::counterexamples(contents, &operations, axis.run_ns);
+    let convergence = convergence::section(contents);
+    let needs_style = convergence.is_some() || counterexamples.show_replicas();
+    let style = if needs_style { [STYLE, CONVERGENCE_STYLE].concat() } else { STYLE.to_owned() };
     let page = context! {
-        style => Value::from_safe_string(STYLE.to_owned()),
+        style => Value::from_safe_string(style),
         scripts => Value::from_safe_string(SCRIPTS.join("\n")),
         data => Value::from_safe_string(script_safe(&data)?),
         shown => Value::from(Serde(shown)),
         overview => Value::from(Serde(overview::overview(contents, folder, &availability))),
-        counterexamples => Value::from(Serde(overview::counterexamples(contents, &operations, axis.run_ns))),
+        counterexamples => Value::from(Serde(counterexamples)),
+        convergence => Value::from(Serde(convergence)),
         sensitivity => Value::from(Serde(sensitivity::rows(contents))),
         tracks => Value::from(Serde(tracks::tracks(contents, &operations, &series, &availability, axis))),
         tables => Value::from(Serde(tables::tables(contents, &operations, &availability))),

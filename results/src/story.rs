@@ -88,6 +88,10 @@ pub(crate) fn label(op: &Operation<'_>) -> String {
             Some(value) => format!("read {}", present(value)),
             None => "read ?".to_owned(),
         },
+        ("replica-read", _) => match read_value(op) {
+            Some(value) => format!("holds {}", present(value)),
+            None => "holds ?".to_owned(),
+        },
         (f, _) => {
             let value = op.complete.filter(|_| op.outcome() == Outcome::Ok).map_or(argument, |e| &e.value);
             let value = if value.is_null() { String::new() } else { format!(" {}", shown(value)) };
@@ -105,6 +109,9 @@ fn action(op: &Operation<'_>) -> String {
         ("write", Value::Null) => format!("deleted{}", on("at").replacen(" at ", " ", 1)),
         ("write", value) => format!("wrote {}{}", shown(value), on("to")),
         ("read", _) => format!("read{}", on("from").replacen(" from ", " ", 1)),
+        ("add", value) => format!("added {}{}", shown(value), on("to")),
+        ("remove", value) => format!("removed {}{}", shown(value), on("from")),
+        ("replica-read", _) => format!("asked for the replica{}", on("of")),
         ("cas", Value::Array(pair)) if pair.len() == 2 => {
             format!(
                 "set{} from {} to {}",
@@ -136,8 +143,8 @@ fn ending(op: &Operation<'_>) -> String {
 
 fn result(op: &Operation<'_>, end: &Event) -> String {
     match op.invoke.f.as_str() {
-        "read" => format!("found {}", present(&end.value)),
-        "write" | "cas" => "ok".to_owned(),
+        "read" | "replica-read" => format!("found {}", present(&end.value)),
+        "write" | "cas" | "add" | "remove" => "ok".to_owned(),
         _ if end.value != op.invoke.value => format!("ok, {},", shown(&end.value)),
         _ => "ok".to_owned(),
     }
@@ -161,7 +168,8 @@ pub(crate) fn shown(value: &Value) -> String {
     clipped(&value.to_string())
 }
 
-fn clipped(text: &str) -> String {
+/// A text, clipped.
+pub(crate) fn clipped(text: &str) -> String {
     match text.char_indices().nth(VALUE_CHARS_MAX) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
@@ -228,6 +236,16 @@ mod tests {
                 told("cas", &json!([1, null]), EventType::Fail, |e| e.observed = Some(json!(2))),
                 "client 4 set k7 from 1 to nothing through n1: refused after 3.10 ms, because the value was 2",
                 "cas 1 → nothing",
+            ),
+            (
+                told("add", &json!(5), EventType::Ok, plain),
+                "client 4 added 5 to k7 through n1: ok after 3.10 ms",
+                "add 5",
+            ),
+            (
+                told("replica-read", &Value::Null, EventType::Ok, plain),
+                "client 4 asked for the replica of k7 through n1: found nothing after 3.10 ms",
+                "holds nothing",
             ),
             (
                 told("txn", &json!([["r", 1, null]]), EventType::Ok, found(json!([["r", 1, 5]]))),

@@ -1,6 +1,8 @@
 //! What is made of a run for people and for CI: complete, escaped, and the same bytes every time.
 #![allow(clippy::unwrap_used)]
 
+#[path = "report/eventual.rs"]
+mod eventual;
 mod support;
 
 use std::fs;
@@ -267,6 +269,10 @@ fn pages_to_look_at() {
     let out = std::env::var_os("GROWLER_LOOK").expect("GROWLER_LOOK names a folder");
     for (name, violation) in [("pass", false), ("violation", true)] {
         let page = built(&support::run(&Path::new(&out).join(name), 24_000, violation));
+        fs::write(Path::new(&out).join(format!("{name}.html")), page).unwrap();
+    }
+    for (name, is_hostile) in [("eventual", false), ("eventual-hostile", true)] {
+        let page = built(&eventual::run(&Path::new(&out).join(name), is_hostile));
         fs::write(Path::new(&out).join(format!("{name}.html")), page).unwrap();
     }
     let page = built(&hostile(&Path::new(&out).join("hostile")));

@@ -75,6 +75,7 @@ fn measured_row(n: u64, quorum: &str, r: u64, w: u64) -> Row {
         judge: false,
         expect_verdict: None,
         measure: vec!["linearizable".to_owned()],
+        all_reads: true,
         verdict: Some(Verdict::Pass),
         runs: [1, 2].map(run).to_vec(),
     }
@@ -99,6 +100,7 @@ fn judged_row(name: &str, verdicts: [Option<Verdict>; 2], expect: Option<Verdict
         judge: true,
         expect_verdict: expect,
         measure: Vec::new(),
+        all_reads: false,
         verdict: None,
         runs: [1, 2].into_iter().zip(verdicts).map(run).collect(),
     }

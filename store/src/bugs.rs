@@ -4,32 +4,63 @@
 //! Every bug is always compiled in, is off unless a node was started with its name, and sits at the
 //! place where the real bug would be: that place asks [`Bugs::has`]. When a bug is off it changes
 //! nothing. The catalogue says for each what it is, which anomaly it must show and under which
-//! options of `growler test`; a bug that needs a fault must be invisible without one.
+//! options of `growler test`, and under which it must not: a bug that needs a fault must be invisible
+//! without one, any other where its mechanism is not used.
+
+mod catalogue;
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::Serialize;
 
+use self::catalogue::CATALOGUE;
+
 /// A planted bug.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bug {
-    /// See [`catalogue`].
+    /// See [`catalogue()`].
     AckBeforeQuorum,
-    /// See [`catalogue`].
+    /// See [`catalogue()`].
     StaleLeaderRead,
-    /// See [`catalogue`].
+    /// See [`catalogue()`].
     NoFsync,
-    /// See [`catalogue`].
+    /// See [`catalogue()`].
     NoReplay,
-    /// See [`catalogue`].
+    /// See [`catalogue()`].
     ConditionIgnored,
-    /// See [`catalogue`].
+    /// See [`catalogue()`].
     SplitBrain,
-    /// See [`catalogue`].
+    /// See [`catalogue()`].
     LeaseOnWallClock,
-    /// See [`catalogue`].
+    /// See [`catalogue()`].
     DeletedComesBack,
+    /// See [`catalogue()`].
+    HintDropped,
+    /// See [`catalogue()`].
+    HintToWrongNode,
+    /// See [`catalogue()`].
+    ReadRepairOverwrites,
+    /// See [`catalogue()`].
+    PlainVersionVectors,
+    /// See [`catalogue()`].
+    VectorPrunedEarly,
+    /// See [`catalogue()`].
+    SiblingsCollapsed,
+    /// See [`catalogue()`].
+    TombstoneCollectedEarly,
+    /// See [`catalogue()`].
+    MerkleRangeSkipped,
+    /// See [`catalogue()`].
+    DuplicatesCounted,
+    /// See [`catalogue()`].
+    AcknowledgedBeforeW,
+    /// See [`catalogue()`].
+    NeverHandsBack,
+    /// See [`catalogue()`].
+    NodeBeforeTime,
+    /// See [`catalogue()`].
+    TrustsItsClock,
 }
 
 /// What the catalogue says about a bug.
@@ -46,88 +77,12 @@ pub struct BugInfo {
     pub stores: &'static [&'static str],
     /// At least one of these anomalies shows.
     pub expect: &'static [&'static str],
-    /// Arguments of `growler test` under which it shows.
+    /// Arguments of `growler test` under which it shows, beside `--store` with one of `stores`.
     pub options: &'static [&'static str],
+    /// Arguments of `growler test` under which it must not show: the run passes. The same as `options`, but
+    /// without the faults that the bug needs, or with what it breaks switched off or not asked for.
+    pub quiet: &'static [&'static str],
 }
-
-/// All planted bugs.
-const CATALOGUE: &[BugInfo] = &[
-    BugInfo {
-        bug: Bug::AckBeforeQuorum,
-        name: "ack-before-quorum",
-        about: "a leader whose followers are slow to answer acknowledges a write that only its own log holds",
-        stores: &["leader"],
-        expect: &["lost-write", "lost-update"],
-        options: &["--workload", "register", "--faults", "partition"],
-    },
-    BugInfo {
-        bug: Bug::StaleLeaderRead,
-        name: "stale-leader-read",
-        about: "a node that believes to be leader answers strong reads without asking a quorum",
-        stores: &["leader"],
-        expect: &["stale-read"],
-        options: &["--workload", "register", "--faults", "partition"],
-    },
-    BugInfo {
-        bug: Bug::NoFsync,
-        name: "no-fsync",
-        about: "a write is acknowledged before the disk has it: a power loss takes it away",
-        stores: &["leader"],
-        expect: &["lost-write", "lost-update"],
-        options: &["--workload", "register", "--faults", "kill"],
-    },
-    BugInfo {
-        bug: Bug::NoReplay,
-        name: "no-replay",
-        about: "a restarted node keeps its tables as of the last checkpoint and never replays the log after it",
-        stores: &["leader"],
-        expect: &["lost-write", "lost-update", "resurrected", "stale-read"],
-        options: &["--workload", "register", "--faults", "kill"],
-    },
-    BugInfo {
-        bug: Bug::ConditionIgnored,
-        name: "condition-ignored",
-        about: "now and then a conditional write takes place although its condition does not hold",
-        stores: &["leader"],
-        expect: &["condition-held-though-it-failed"],
-        options: &["--workload", "cas-register", "--faults", "none"],
-    },
-    BugInfo {
-        bug: Bug::SplitBrain,
-        name: "split-brain",
-        about: "a leader that is cut off goes on answering reads and writes by itself",
-        stores: &["leader"],
-        expect: &["lost-write", "lost-update", "stale-read"],
-        options: &["--workload", "register", "--faults", "partition"],
-    },
-    BugInfo {
-        bug: Bug::LeaseOnWallClock,
-        name: "lease-on-wall-clock",
-        about: "the leader's lease is measured on the wall clock: a jump back while cut off revives it",
-        stores: &["leader"],
-        expect: &["stale-read"],
-        options: &[
-            "--workload",
-            "register",
-            "--faults",
-            "partition,clock",
-            "--set",
-            "reads=lease",
-            "--set",
-            "partitions=1",
-            "--timeout",
-            "300ms",
-        ],
-    },
-    BugInfo {
-        bug: Bug::DeletedComesBack,
-        name: "deleted-comes-back",
-        about: "now and then a deleted item is back a little later, as if its tombstone were dropped too soon",
-        stores: &["leader"],
-        expect: &["resurrected", "lost-update"],
-        options: &["--workload", "register", "--faults", "none"],
-    },
-];
 
 /// All planted bugs.
 #[must_use]
@@ -201,6 +156,7 @@ mod tests {
             assert_eq!(info.name.parse(), Ok(info.bug));
             assert_eq!(info.bug.info().name, info.name);
             assert_eq!(CATALOGUE.iter().filter(|other| other.bug == info.bug).count(), 1);
+            assert_ne!(info.options, info.quiet, "{} cannot both show and not", info.name);
         }
         assert!("no-such-bug".parse::<Bug>().is_err());
     }

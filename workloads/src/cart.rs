@@ -82,7 +82,8 @@ impl Carts {
                 return not_written(op, failure, read.partition);
             }
         };
-        let Some(token) = read.versioning.and_then(|versioning| versioning.token) else {
+        let versioning = read.versioning.unwrap_or_default();
+        let Some(token) = versioning.token else {
             let failure = Failure::new("no-context", "the answer to the read carries none");
             return not_written(op, failure, read.partition);
         };
@@ -100,7 +101,8 @@ impl Carts {
             return_values: None,
         };
         let ask = Ask { context: Some(&token), ..Ask::default() };
-        client.ask(node, &request, &ask).await.map(|_| op.value.clone()).completion(op)
+        let answer = client.ask(node, &request, &ask).await.map(|_| op.value.clone());
+        Completion { sent: versioning.clock, ..answer.completion(op) }
     }
 }
 

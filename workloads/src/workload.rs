@@ -7,6 +7,7 @@
 //! A generator is a pure function of its seed, the clock that it is shown and the completions that it is
 //! told: it never blocks, reads no clock and draws from no other source of randomness.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -139,6 +140,8 @@ pub struct Completion {
     pub partition: Option<String>,
     /// What a server that keeps versions says of them.
     pub versioning: Option<Box<Versioning>>,
+    /// The clock of the context that a write was sent with, where a read of the same operation told it.
+    pub sent: Option<BTreeMap<String, u64>>,
 }
 
 impl Completion {
@@ -162,7 +165,7 @@ impl Answer<Value> {
             Outcome::Info(failure) => (EventType::Info, op.value.clone(), Some(failure.recorded())),
         };
         let (partition, versioning) = (self.partition, self.versioning);
-        Completion { kind, value, observed: None, error, partition, versioning }
+        Completion { kind, value, observed: None, error, partition, versioning, sent: None }
     }
 }
 

@@ -41,11 +41,13 @@ use std::collections::HashMap;
 
 use super::lives::Lives;
 use super::order::{Act, Book, Dot, Order, Place, Rules};
+use super::sensitivity::{Kind, Scope, measure};
 use super::shown::Shown;
 use super::trails::{Logs, Trails};
 use super::words;
 use crate::history::Event;
 use crate::history::hash::Fast;
+use crate::sensitivity::{Sensitivity, SensitivityPlan};
 use crate::verdict::{Budget, Check, CheckResult, Validity};
 use path::Pasts;
 use report::Report;
@@ -99,6 +101,10 @@ impl Check for Causal {
             result.valid = result.valid.max(Validity::Unknown);
         }
         result
+    }
+
+    fn sensitivity(&self, events: &[Event], plan: &SensitivityPlan) -> Option<Sensitivity> {
+        measure(self, &[Kind::StaleRead], Scope::History, events, plan)
     }
 }
 

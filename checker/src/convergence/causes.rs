@@ -8,12 +8,12 @@
 //!
 //! | | [`at_most`] | [`at_least`] |
 //! |---|---|---|
-//! | sent with a context (`context` of the invocation) | the context | the context |
+//! | sent with a context (`context` of the invocation, or `sent` of the completion) | the context | the context |
 //! | a `write` or `cas` without one, answered, leaving one version (no `siblings` in the answer) | the answer's clock | the answer's clock |
 //! | any other that was answered | the answer's clock | nothing |
 //! | any other that was not | anything ([`Causes::Anything`]) | nothing |
 //!
-//! (An `add` or `remove` may read the cart itself before it writes, with a context that the history does not
+//! (An `add` or `remove` may read the cart itself before it writes, with a context that the history need not
 //! have.) Covering is transitive: a context is the clock of a whole state, and covers whatever was replaced
 //! before by what it covers. So the join of the bounds of all versions of a state tells what that state's whole
 //! past replaced.

@@ -10,6 +10,9 @@ use super::order::{Act, Book, Dot, Place};
 use crate::history::hash::Fast;
 use crate::history::{Operation, Outcome};
 
+/// Elements of a list that are named. A longer one is counted.
+const NAMED: usize = 8;
+
 /// Whether this is an answer that shows what somebody holds.
 pub(super) fn shows(book: &Book<'_>, place: Place) -> bool {
     let is_read = book.entry_at(place).act == Act::Read || book.operation(place).f() == "replica-read";
@@ -67,12 +70,29 @@ impl<'b> Holding<'b> {
 
     pub(super) fn describe(&self, book: &Book<'_>) -> String {
         let dots = self.dots.unwrap_or_default().iter().map(|&dot| book.show(dot)).collect::<Vec<_>>();
+        let value = match self.value {
+            Value::Array(elements) if elements.len() > NAMED => format!("{} elements", elements.len()),
+            value => value.to_string(),
+        };
         match (self.value, dots.as_slice()) {
             (Value::Null, []) => "nothing".to_owned(),
             (Value::Null, dots) => format!("a tombstone ({})", dots.join(", ")),
-            (value, []) => value.to_string(),
-            (value, dots) => format!("{value} ({})", dots.join(", ")),
+            (_, []) => value,
+            (_, dots) => format!("{value} ({})", dots.join(", ")),
         }
+    }
+
+    /// Which elements of another list this one lacks, in words; none where it lacks none, or one is no list.
+    pub(super) fn lacks(&self, other: &Self) -> Option<String> {
+        let (own, others) = (self.value.as_array()?, other.value.as_array()?);
+        let own: HashSet<&Value, Fast> = own.iter().collect();
+        let lacking: Vec<&Value> = others.iter().filter(|element| !own.contains(element)).collect();
+        let named: Vec<String> = lacking.iter().take(NAMED).map(ToString::to_string).collect();
+        let more = match lacking.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        (!lacking.is_empty()).then(|| format!("{}{more}", named.join(", ")))
     }
 }
 
@@ -93,12 +113,12 @@ fn is_same(one: &Value, other: &Value) -> bool {
 
 /// Whether the answers of the end agree. Linear in them where they do; where they do not and writes are open,
 /// also in the operations of the key.
-pub(super) fn agreement(book: &Book<'_>, places: &[Place], end: &End) -> Agreement {
+pub(super) fn agreement(book: &Book<'_>, places: &[Place], end: &End, lww: bool) -> Agreement {
     let whole = match differing(book, &end.answers) {
         Ok(same) => return Agreement::Same(same),
         Err((one, other)) => Agreement::Differ(one, other),
     };
-    let unsure = Unsure::new(book, places, end);
+    let unsure = Unsure::new(book, places, end, lww);
     if unsure.open.is_empty() {
         return whole;
     }
@@ -106,7 +126,7 @@ pub(super) fn agreement(book: &Book<'_>, places: &[Place], end: &End) -> Agreeme
         return Agreement::Differ(one, other);
     }
     let proven = if unsure.are_bare_lists() {
-        if unsure.were_all_seen() { differing(book, &end.answers).err() } else { None }
+        unsure.differing_lists()
     } else {
         let settled: Vec<Place> =
             end.answers.iter().copied().filter(|&place| unsure.is_settled(place)).collect();
@@ -130,6 +150,8 @@ struct Unsure<'b, 'h> {
     end: &'b End,
     open: Vec<Place>,
     seen: Seen<'b>,
+    /// Nothing is ever removed from the lists of the key, and no list wins over another one.
+    only_grow: bool,
 }
 
 /// What answers that came before the end showed.
@@ -156,14 +178,16 @@ impl<'b> Seen<'b> {
 }
 
 impl<'b, 'h> Unsure<'b, 'h> {
-    fn new(book: &'b Book<'h>, places: &[Place], end: &'b End) -> Self {
+    fn new(book: &'b Book<'h>, places: &[Place], end: &'b End, lww: bool) -> Self {
         let is_open = |&place: &Place| {
             let entry = book.entry_at(place);
             entry.act.writes() && entry.outcome != Outcome::Fail && entry.end > end.since
         };
         let open: Vec<Place> = places.iter().copied().filter(is_open).collect();
         let seen = if open.is_empty() { Seen::default() } else { Seen::new(book, places, end) };
-        Self { book, end, open, seen }
+        let removes = |&place: &Place| book.operation(place).f() == "remove";
+        let only_grow = !lww && !places.iter().any(removes);
+        Self { book, end, open, seen, only_grow }
     }
 
     fn holding(&self, place: Place) -> Holding<'b> {
@@ -192,12 +216,27 @@ impl<'b, 'h> Unsure<'b, 'h> {
         }) && self.end.answers.iter().any(|&place| self.holding(place).value.is_array())
     }
 
-    /// Whether every write that is open had taken effect before the end: it added what somebody had seen.
-    fn were_all_seen(&self) -> bool {
-        self.open.iter().all(|&place| {
-            let operation = self.book.operation(place);
-            operation.f() == "add" && self.seen.elements.contains(operation.argument())
-        })
+    /// Two lists that differ in an element of which it is sure that it was there before the end, or never will
+    /// be: nothing that is open adds it, or somebody had seen it before. That is so where lists only grow.
+    /// Elsewhere an open `add` may write a list back that lacks others, or has what was removed: then all of
+    /// them must have taken effect.
+    fn differing_lists(&self) -> Option<(Place, Place)> {
+        let open = || self.open.iter().map(|&place| self.book.operation(place));
+        if open().any(|operation| operation.f() != "add") {
+            return None;
+        }
+        let were_all_seen = || open().all(|operation| self.seen.elements.contains(operation.argument()));
+        if !self.only_grow && !were_all_seen() {
+            return None;
+        }
+        let added: HashSet<&Value, Fast> = open().map(Operation::argument).collect();
+        let is_sure = |element: &&Value| !added.contains(element) || self.seen.elements.contains(element);
+        let sure = |place: Place| -> HashSet<&Value, Fast> {
+            elements(self.holding(place).value).iter().filter(is_sure).collect()
+        };
+        let (&first, others) = self.end.answers.split_first()?;
+        let reference = sure(first);
+        others.iter().find(|&&other| sure(other) != reference).map(|&other| (first, other))
     }
 
     fn is_settled(&self, place: Place) -> bool {

@@ -39,9 +39,11 @@ use super::holding::shows;
 use super::order::{Act, Book, Dot, OPEN, Place, Rules, Stamp};
 use super::remains::{Newest, versions_of};
 use super::replicas::SETTLE;
+use super::sensitivity::{Kind, Scope, measure};
 use crate::anomaly;
 use crate::history::hash::Fast;
 use crate::history::{Event, Outcome};
+use crate::sensitivity::{Sensitivity, SensitivityPlan};
 use crate::verdict::{Budget, Check, CheckResult};
 
 /// The audit of a store in which the last writer wins. Its name in verdicts is `lww`.
@@ -87,6 +89,10 @@ impl Check for Lww {
             audit.count_losses(&places, end.as_ref());
         }
         audit.answer()
+    }
+
+    fn sensitivity(&self, events: &[Event], plan: &SensitivityPlan) -> Option<Sensitivity> {
+        measure(self, &[Kind::WriteLost], Scope::Key, events, plan)
     }
 }
 

@@ -231,7 +231,8 @@ impl<'h> Book<'h> {
             has: ANYTHING,
             needs: NOTHING,
         };
-        let sent = operation.invocation.extra().context.as_ref();
+        let found_out = || operation.completion.and_then(|event| event.extra().sent.as_ref());
+        let sent = operation.invocation.extra().context.as_ref().or_else(found_out);
         entry.sent = sent.and_then(|context| self.read_clock(key, context));
         if let Some(extra) = operation.completion.filter(|_| outcome == Outcome::Ok).map(Event::extra) {
             entry.clock = extra.context.as_ref().and_then(|context| self.read_clock(key, context));

@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use super::causes::{self, Causes};
 use super::ending::End;
-use super::order::{Act, Book, Dot, Place, Stamp};
+use super::holding::written;
+use super::order::{Act, Book, Dot, Place, Rules, Stamp};
 use crate::history::Outcome;
 
 /// What is left of a key in the end.
@@ -14,6 +15,9 @@ pub(super) enum Remains<'h> {
     Versions { versions: Vec<Dot>, replaced: Causes, newest: Option<Newest<'h>> },
     /// An item with this version number at most. Nobody can have deleted it.
     Number(i64),
+    /// What was there at this position of the history at the latest. Writes of the item are ordered, so that
+    /// who began later has replaced it.
+    Before(u32),
     /// No item. Nobody can have deleted it.
     Absent { emptied: bool },
 }
@@ -34,7 +38,8 @@ impl<'h> Newest<'h> {
 
 impl<'h> Remains<'h> {
     /// What the answers of the end tell of it; none where they do not tell enough.
-    pub(super) fn new(book: &Book<'h>, places: &[Place], end: &End, lww: bool) -> Option<Self> {
+    pub(super) fn new(book: &Book<'h>, places: &[Place], end: &End, rules: Rules) -> Option<Self> {
+        let lww = rules.lww;
         if let Some(versions) = versions_of(book, &end.answers) {
             let mut replaced = causes::of_deletes(book, places);
             for &answer in &end.answers {
@@ -48,6 +53,12 @@ impl<'h> Remains<'h> {
             }
             let newest = if lww { newest(book, places, &end.answers) } else { None };
             return Some(Self::Versions { versions, replaced, newest });
+        }
+        if rules.ordered_writes
+            && !lww
+            && let Some(latest) = shown_last(book, places, end)
+        {
+            return Some(Self::Before(latest));
         }
         let may_be = |place: Place| book.entry_at(place).outcome != Outcome::Fail;
         if places.iter().any(|&place| book.entry_at(place).act == Act::Delete && may_be(place)) {
@@ -73,6 +84,7 @@ impl<'h> Remains<'h> {
                 !is_there && !replaced.may_have(dot) && !lost_out
             }),
             Self::Number(last) => entry.number.is_some_and(|number| number > *last),
+            Self::Before(latest) => entry.call > *latest,
             // A set that has been emptied may be no item at all.
             Self::Absent { emptied } => match book.operation(place).f() {
                 "write" | "cas" => true,
@@ -81,6 +93,28 @@ impl<'h> Remains<'h> {
             },
         }
     }
+}
+
+/// The position at which the last of the writes had ended that an answer of the end shows: of a value its only
+/// writer, of an absent item any delete. None where the answers say more of versions, where that cannot be told,
+/// or where there was no such write.
+fn shown_last(book: &Book<'_>, places: &[Place], end: &End) -> Option<u32> {
+    let ended = |place: Place, value: &Value| {
+        let is_it = written(book.operation(place)) == Some(value);
+        (is_it && book.entry_at(place).outcome != Outcome::Fail).then(|| book.entry_at(place).end)
+    };
+    let mut latest = 0;
+    for &answer in &end.answers {
+        let entry = book.entry_at(answer);
+        let value = book.operation(answer).result().unwrap_or(&Value::Null);
+        let mut writers = places.iter().filter_map(|&place| ended(place, value));
+        let (first, others) = (writers.next()?, writers.max());
+        if entry.number.is_some() || book.dots(answer).is_some() || (others.is_some() && !value.is_null()) {
+            return None;
+        }
+        latest = latest.max(first).max(others.unwrap_or_default());
+    }
+    Some(latest)
 }
 
 /// The dots of all answers, sorted, if all of them have dots.

@@ -12,8 +12,9 @@
 //! of the end was asked for), two answers are held against each other only if all that they show was there
 //! before: each dot was acknowledged, or seen by somebody, before the first of them was asked for; and neither
 //! is empty while a delete is open. Without dots, a value counts as settled if no open write wrote it, or
-//! somebody saw it before (null: if no delete is open), and lists if every open write is an `add` whose element
-//! somebody saw before. Answers that differ otherwise are *undecided*: the
+//! somebody saw it before (null: if no delete is open), and of lists, if every open write is an `add`, each
+//! element that none of these adds, or that somebody saw before (where elements are removed, or a timestamp
+//! decides between lists: if somebody saw all that these add). Answers that differ otherwise are *undecided*: the
 //! answer of the check is unknown. So it is where a replica was not asked, a fault was in force, or nobody read
 //! any key in the end.
 //!
@@ -24,7 +25,9 @@
 //! Where the greatest timestamp wins ([`Rules::lww`]), one that is not less than the write's excuses it too: of
 //! a version, or of a delete; and so does any context that a write was sent with and that covers it, since such a
 //! write may replace a greater timestamp than its own. Without clocks, only if nobody can have deleted the item: by version numbers, if
-//! those of the end are less; by values, if the item is absent.
+//! those of the end are less; by values, if the item is absent. Where the writes of an item are ordered
+//! ([`Rules::ordered_writes`]), by values also if it began after the writes of all that is shown had ended (of an
+//! absent item: after all deletes had).
 //!
 //! Where ordinary reads stand in for the replicas, `replica_coverage` is `unknown` in the stats: a replica that
 //! none of them reached may hold something else. The time to convergence of a key (`converged_ms`) runs from
@@ -40,8 +43,10 @@ use super::findings::{Findings, distribution, named};
 use super::holding::{Agreement, Holding, agreement};
 use super::order::{Act, Book, Place, Rules};
 use super::remains::Remains;
+use super::sensitivity::{Kind, Scope, measure};
 use crate::anomaly;
 use crate::history::{Event, Outcome};
+use crate::sensitivity::{Sensitivity, SensitivityPlan};
 use crate::verdict::{Budget, Check, CheckResult};
 
 /// How long ordinary reads may lag behind, where no replica is read by itself.
@@ -83,7 +88,7 @@ impl Check for Convergence {
         let quiet = Quiet::new(events, self.settle);
         let mut audit = Audit {
             book: &book,
-            lww: self.rules.lww,
+            rules: self.rules,
             findings: Findings::new(),
             converged_ms: Vec::new(),
             counts: Counts::default(),
@@ -92,6 +97,10 @@ impl Check for Convergence {
             audit.key(&places, quiet.ending(&book, &places));
         }
         audit.answer()
+    }
+
+    fn sensitivity(&self, events: &[Event], plan: &SensitivityPlan) -> Option<Sensitivity> {
+        measure(self, &[Kind::ReplicaBehind, Kind::WriteLost], Scope::Key, events, plan)
     }
 }
 
@@ -109,7 +118,7 @@ struct Counts {
 
 struct Audit<'b, 'h> {
     book: &'b Book<'h>,
-    lww: bool,
+    rules: Rules,
     findings: Findings,
     converged_ms: Vec<u64>,
     counts: Counts,
@@ -137,7 +146,7 @@ impl Audit<'_, '_> {
         };
         self.counts.judged += 1;
         self.counts.by_replicas += u64::from(end.source == Source::Replicas);
-        match agreement(self.book, places, &end) {
+        match agreement(self.book, places, &end, self.rules.lww) {
             Agreement::Same(place) => self.converged(places, &end, place),
             Agreement::Differ(one, other) => self.diverged(&end, one, other),
             Agreement::Undecided => self.counts.undecided += 1,
@@ -169,7 +178,12 @@ impl Audit<'_, '_> {
                 let node = book.operation(place).node().unwrap_or("a node");
                 format!("{node} holds {}", Holding::of(book, place).describe(book))
             };
-            format!("In the end {} and {} of {}.", say(one), say(other), named(key))
+            let lacks = |place: Place, whole: Place| {
+                let lacking = Holding::of(book, place).lacks(&Holding::of(book, whole))?;
+                Some(format!("; {} lacks {lacking}", book.operation(place).node().unwrap_or("a node")))
+            };
+            let lacking: String = [lacks(one, other), lacks(other, one)].into_iter().flatten().collect();
+            format!("In the end {} and {} of {}{lacking}.", say(one), say(other), named(key))
         });
     }
 
@@ -180,7 +194,7 @@ impl Audit<'_, '_> {
             entry.act == Act::Write && entry.outcome == Outcome::Ok && entry.end < end.since
         };
         let victims = places.iter().filter(is_victim).copied();
-        let lost: Vec<Place> = match Remains::new(self.book, places, end, self.lww) {
+        let lost: Vec<Place> = match Remains::new(self.book, places, end, self.rules) {
             Some(remains) => victims.filter(|&place| remains.lack(self.book, place)).collect(),
             None => return,
         };

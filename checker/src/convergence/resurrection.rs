@@ -35,9 +35,11 @@ use super::findings::{Findings, named};
 use super::holding::{Agreement, agreement, shows, written, written_twice};
 use super::order::{Act, Book, Dot, Order, Place, Rules, covers};
 use super::replicas::SETTLE;
+use super::sensitivity::{Kind, Scope, measure};
 use crate::anomaly;
 use crate::history::hash::Fast;
 use crate::history::{Event, Outcome};
+use crate::sensitivity::{Sensitivity, SensitivityPlan};
 use crate::verdict::{Budget, Check, CheckResult};
 
 /// The check that deleted items stay deleted. Its name in verdicts is `resurrection`.
@@ -88,6 +90,10 @@ impl Check for Resurrection {
             }
         }
         audit.answer()
+    }
+
+    fn sensitivity(&self, events: &[Event], plan: &SensitivityPlan) -> Option<Sensitivity> {
+        measure(self, &[Kind::DeleteUndone], Scope::Key, events, plan)
     }
 }
 
@@ -231,7 +237,7 @@ impl Audit<'_, '_> {
     fn by_value(&mut self, places: &[Place], deletes: &[Place], end: &End, answer: Place) {
         let book = self.book;
         let Some(shown) = book.operation(answer).result().filter(|value| !value.is_null()) else { return };
-        if !matches!(agreement(book, places, end), Agreement::Same(_))
+        if !matches!(agreement(book, places, end, self.rules.lww), Agreement::Same(_))
             || written_twice(book, places).contains(shown)
         {
             return;

@@ -39,12 +39,14 @@ use std::collections::HashMap;
 
 use super::lives::Lives;
 use super::order::{Act, Book, Dot, Order, Place, Rules};
+use super::sensitivity::{Kind, Scope, measure};
 use super::shown::Shown;
 use super::trails::{Logs, Missing, Trails};
 use super::words;
 use crate::anomaly;
 use crate::history::Event;
 use crate::history::hash::Fast;
+use crate::sensitivity::{Sensitivity, SensitivityPlan};
 use crate::verdict::{Budget, Check, CheckResult, Validity};
 use report::Report;
 use sight::{Sighting, Sights};
@@ -124,6 +126,10 @@ impl Check for SessionGuarantees {
             result.valid = result.valid.max(Validity::Unknown);
         }
         result
+    }
+
+    fn sensitivity(&self, events: &[Event], plan: &SensitivityPlan) -> Option<Sensitivity> {
+        measure(self, &[Kind::StaleRead], Scope::History, events, plan)
     }
 }
 

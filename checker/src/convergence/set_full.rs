@@ -31,9 +31,11 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 
 use super::findings::{Findings, distribution, named};
+use super::sensitivity::{Kind, Scope, measure};
 use crate::anomaly;
 use crate::history::hash::Fast;
 use crate::history::{Event, Key, Operation, Outcome, by_key, pair};
+use crate::sensitivity::{Sensitivity, SensitivityPlan};
 use crate::verdict::{Budget, Check, CheckResult};
 
 const NANOSECONDS_PER_MS: u64 = 1_000_000;
@@ -74,6 +76,10 @@ impl Check for SetFull {
             audit.object(&object, self.linearizable);
         }
         audit.answer()
+    }
+
+    fn sensitivity(&self, events: &[Event], plan: &SensitivityPlan) -> Option<Sensitivity> {
+        measure(self, &[Kind::WriteLost], Scope::Key, events, plan)
     }
 }
 

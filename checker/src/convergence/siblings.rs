@@ -34,9 +34,11 @@ use super::findings::{Findings, named};
 use super::holding::shows;
 use super::order::{Act, Book, Dot, Place, Rules, counter, covers};
 use super::replicas::SETTLE;
+use super::sensitivity::{Kind, Scope, measure};
 use crate::anomaly;
 use crate::history::hash::Fast;
 use crate::history::{Event, Outcome};
+use crate::sensitivity::{Sensitivity, SensitivityPlan};
 use crate::verdict::{Budget, Check, CheckResult};
 
 /// Where an operation is invoked that never is.
@@ -87,6 +89,10 @@ impl Check for Siblings {
             audit.cart(&places);
         }
         audit.answer()
+    }
+
+    fn sensitivity(&self, events: &[Event], plan: &SensitivityPlan) -> Option<Sensitivity> {
+        measure(self, &[Kind::SiblingDropped], Scope::Key, events, plan)
     }
 }
 

@@ -31,10 +31,12 @@ use std::time::Duration;
 
 use super::lives::Lives;
 use super::order::{Act, Book, Order, Place, Rules, counter};
+use super::sensitivity::{Kind, Scope, measure};
 use super::trails::Logs;
 use super::words::{self, Kinds};
 use crate::anomaly;
 use crate::history::Event;
+use crate::sensitivity::{Sensitivity, SensitivityPlan};
 use crate::verdict::{Anomaly, Budget, Check, CheckResult, Validity};
 use column::Column;
 use distribution::Distribution;
@@ -71,6 +73,11 @@ impl Check for Staleness {
         let mut audit = Audit::new(&book, max_ns);
         audit.sweep(events.len());
         audit.result()
+    }
+
+    fn sensitivity(&self, events: &[Event], plan: &SensitivityPlan) -> Option<Sensitivity> {
+        // Without a bound nothing is judged, and nothing would be found.
+        self.max.and_then(|_| measure(self, &[Kind::StaleRead], Scope::Key, events, plan))
     }
 }
 

@@ -136,6 +136,9 @@ pub struct Extra {
     /// The causal context: on a completion what the store returned, on an invocation what the operation was
     /// sent with.
     pub context: Option<Value>,
+    /// On a completion: the causal context that the operation was sent with, where it became known only after
+    /// the invocation, since the operation began with a read of its own.
+    pub sent: Option<Value>,
     /// The store's own timestamp.
     pub timestamp: Option<Value>,
     /// How many versions the store held beside each other, where it said that there were several.
@@ -151,6 +154,7 @@ impl Extra {
         attempt: None,
         version: None,
         context: None,
+        sent: None,
         timestamp: None,
         siblings: None,
         region: None,

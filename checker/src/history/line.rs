@@ -53,6 +53,8 @@ struct Line<'e> {
     #[serde(skip_serializing_if = "Option::is_none")]
     context: Option<&'e Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    sent: Option<&'e Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     timestamp: Option<&'e Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     siblings: Option<u64>,
@@ -83,6 +85,7 @@ impl Serialize for Event {
             attempt: extra.attempt,
             version: extra.version.as_ref(),
             context: extra.context.as_ref(),
+            sent: extra.sent.as_ref(),
             timestamp: extra.timestamp.as_ref(),
             siblings: extra.siblings,
             region: extra.region.as_ref(),
@@ -143,6 +146,7 @@ enum Field {
     Attempt,
     Version,
     Context,
+    Sent,
     Timestamp,
     Siblings,
     Region,
@@ -151,7 +155,7 @@ enum Field {
 }
 
 /// The fields' names, in the order of [`Field`].
-const FIELDS: [&str; 22] = [
+const FIELDS: [&str; 23] = [
     "index",
     "time",
     "process",
@@ -171,6 +175,7 @@ const FIELDS: [&str; 22] = [
     "attempt",
     "version",
     "context",
+    "sent",
     "timestamp",
     "siblings",
     "region",
@@ -205,6 +210,7 @@ impl<'de> Deserialize<'de> for Field {
                     "attempt" => Field::Attempt,
                     "version" => Field::Version,
                     "context" => Field::Context,
+                    "sent" => Field::Sent,
                     "timestamp" => Field::Timestamp,
                     "siblings" => Field::Siblings,
                     "region" => Field::Region,
@@ -276,6 +282,7 @@ impl Draft {
             Field::Attempt => self.extra().attempt = map.next_value()?,
             Field::Version => self.extra().version = map.next_value()?,
             Field::Context => self.extra().context = map.next_value()?,
+            Field::Sent => self.extra().sent = map.next_value()?,
             Field::Timestamp => self.extra().timestamp = map.next_value()?,
             Field::Siblings => self.extra().siblings = map.next_value()?,
             Field::Region => self.extra().region = map.next_value_seed(Maybe(Text(names)))?,
@@ -345,7 +352,7 @@ mod tests {
             r#"{"index":7,"time":9,"process":3,"client":1,"type":"fail","f":"cas","key":"k7","value":[1,null],"#,
             r#""observed":null,"error":["condition-failed",1.5],"consistency":"eventual","via":"get","#,
             r#""node":"n1","partition":"p2","intended":8,"token":"t-1","attempt":2,"version":[1,2,3],"#,
-            r#""context":{"a":[]},"timestamp":-4,"siblings":2,"region":"eu"}"#
+            r#""context":{"a":[]},"sent":{"a":3},"timestamp":-4,"siblings":2,"region":"eu"}"#
         );
         let least = r#"{"index":0,"time":0,"process":"nemesis","type":"info","f":"kill","value":null}"#;
         for line in [whole, least] {
@@ -367,8 +374,7 @@ mod tests {
     #[test]
     fn null_is_as_good_as_absent_where_a_field_is_optional() {
         let plain = r#"{"process":1,"type":"ok","f":"write""#;
-        let optional =
-            "client key error consistency via node partition intended token attempt version siblings region";
+        let optional = "client key error consistency via node partition intended token attempt version sent siblings region";
         for field in optional.split(' ') {
             assert_eq!(read(&format!("{plain},\"{field}\":null}}")), read(&format!("{plain}}}")), "{field}");
         }

@@ -87,6 +87,71 @@ fn replicas_that_hold_the_same_have_converged() {
 }
 
 #[test]
+fn an_open_addition_explains_its_own_element_and_no_other() {
+    let bare = |history: HistoryBuilder, node: &str, elements: Vec<u64>| {
+        let asked = history.invoke(9, "replica-read", ()).edit(|event| event.node = Some(node.into()));
+        asked.ok(9, elements)
+    };
+    let answer = |history: HistoryBuilder, one: &[u64], other: &[u64], rules| {
+        judge(&Convergence::new(rules), bare(bare(history, "n1", one.to_vec()), "n2", other.to_vec()))
+    };
+    let added = HistoryBuilder::new().on("s").invoke(0, "add", 1).ok(0, 1).invoke(1, "add", 2);
+    let kinds = |result: &CheckResult| result.anomalies.iter().map(|a| a.kind.clone()).collect::<Vec<_>>();
+    let own = answer(added.clone(), &[1], &[1, 2], SIBLINGS);
+    assert_eq!((own.valid, own.anomalies.len()), (Validity::Unknown, 0), "{own:?}");
+    let others = answer(added.clone(), &[1], &[2], SIBLINGS);
+    assert_eq!(kinds(&others), ["diverged"]);
+    // Where a list is written as a whole and a timestamp decides, the open addition may have come without 1;
+    assert_eq!(answer(added, &[1], &[2], LWW).valid, Validity::Unknown);
+    // and where elements are removed, it may bring one back.
+    let removed = HistoryBuilder::new().on("s").invoke(0, "add", 1).ok(0, 1).invoke(0, "remove", 1).ok(0, 1);
+    let removed = answer(removed.invoke(1, "add", 2), &[], &[1], SIBLINGS);
+    assert_eq!((removed.valid, removed.anomalies.len()), (Validity::Unknown, 0), "{removed:?}");
+}
+
+#[test]
+fn where_writes_are_ordered_an_older_value_in_the_end_betrays_a_lost_one() {
+    let ordered = Convergence::new(Rules { lww: false, ordered_writes: true }).settling(Duration::ZERO);
+    let read = |history: HistoryBuilder, value: Value| history.invoke(9, "read", ()).ok(9, value);
+    let two = HistoryBuilder::new().write(0, 1).write(0, 2);
+    assert_eq!(kinds(&ordered, read(two.clone(), json!(1))), ["lost-write"]);
+    assert!(kinds(&ordered, read(two.clone(), json!(2))).is_empty());
+    // Nothing orders writes at the same time, or one that was never answered,
+    let at_once = HistoryBuilder::new().invoke(0, "write", 1).invoke(1, "write", 2).ok(1, 2).ok(0, 1);
+    assert!(kinds(&ordered, read(at_once, json!(1))).is_empty());
+    let never = HistoryBuilder::new().invoke(1, "write", 1).write(0, 2);
+    assert!(kinds(&ordered, read(never, json!(1))).is_empty());
+    // and not every store orders them.
+    let unordered = Convergence::new(SIBLINGS).settling(Duration::ZERO);
+    assert!(kinds(&unordered, read(two, json!(1))).is_empty());
+    let deleted = HistoryBuilder::new().write(0, ()).write(0, 2);
+    assert_eq!(kinds(&ordered, read(deleted.clone(), Value::Null)), ["lost-write"]);
+    assert!(kinds(&ordered, read(deleted.write(0, ()), Value::Null)).is_empty());
+}
+
+#[test]
+fn long_lists_that_differ_are_told_by_what_they_lack() {
+    let list = |to: u64| (1..=to).collect::<Vec<u64>>();
+    let history = HistoryBuilder::new().on("s").invoke(0, "add", 1).ok(0, 1);
+    let of = |ones: Vec<u64>, others: Vec<u64>| {
+        let history = holds(history.clone(), "n1", ones, "n1/1:2", json!({"n1/1": 2}), 0);
+        let history = holds(history, "n2", others, "n1/1:1", json!({"n1/1": 1}), 0);
+        judge(&convergence(), history).anomalies.remove(0).explanation
+    };
+    assert_eq!(
+        of(list(12), list(9)),
+        "In the end n1 holds 12 elements (n1/1:2) and n2 holds 9 elements (n1/1:1) of key s; \
+         n2 lacks 10, 11, 12."
+    );
+    assert_eq!(
+        of(vec![1, 2], vec![1, 3]),
+        "In the end n1 holds [1,2] (n1/1:2) and n2 holds [1,3] (n1/1:1) of key s; n1 lacks 3; n2 lacks 2."
+    );
+    let many = of(list(30), vec![1]);
+    assert!(many.ends_with("n2 lacks 2, 3, 4, 5, 6, 7, 8, 9 and 21 more."), "{many}");
+}
+
+#[test]
 fn a_collected_tombstone_agrees_with_one_that_is_still_there_and_two_do_not_agree() {
     let history = wrote(HistoryBuilder::new(), (), "n1/1:1", json!({"n1/1": 1}), 0);
     let history = holds(history, "n1", (), "n1/1:1", json!({"n1/1": 1}), 0);

@@ -63,10 +63,10 @@ fn expected(events: &[Event], rules: Rules) -> Expected {
         all.undecided |= matches!(ending, Ending::Blind);
         let end = if let Ending::Seen(end) = &ending { Some(end) } else { None };
         if let Some(end) = end {
-            let diverged = rules::diverged(ops, end);
+            let diverged = rules::diverged(ops, end, lww);
             all.undecided |= diverged.is_none();
             *all.convergence.entry("diverged").or_insert(0) += u64::from(diverged == Some(true));
-            *all.convergence.entry("lost-write").or_insert(0) += rules::lost_writes(ops, end, lww);
+            *all.convergence.entry("lost-write").or_insert(0) += rules::lost_writes(ops, end, rules);
         }
         *all.resurrection.entry("resurrected").or_insert(0) += rules::resurrected(ops, end, rules);
         *all.lww.entry("lost-against-lww").or_insert(0) += rules::lost_against_lww(ops, end);

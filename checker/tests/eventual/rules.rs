@@ -92,7 +92,7 @@ fn agree(one: &Op, other: &Op) -> bool {
 }
 
 /// `diverged`: Some(true) where two answers differ for certain, None where they may.
-pub(crate) fn diverged(ops: &[Op], end: &End<'_>) -> Option<bool> {
+pub(crate) fn diverged(ops: &[Op], end: &End<'_>, lww: bool) -> Option<bool> {
     let pairs = || end.answers.iter().flat_map(|one| end.answers.iter().map(move |other| (*one, *other)));
     if pairs().all(|(one, other)| agree(one, other)) {
         return Some(false);
@@ -128,9 +128,18 @@ pub(crate) fn diverged(ops: &[Op], end: &End<'_>) -> Option<bool> {
     let certain = pairs().any(|(one, other)| {
         let torn = one.dots.is_some() && one.dots == other.dots && !same_value(&one.result, &other.result);
         let differ = if lists {
-            let took_effect =
-                |op: &&Op| op.f == "add" && seen(&|held| held.elements().contains(&op.argument));
-            open.iter().all(took_effect) && !agree(one, other)
+            let only_adds = open.iter().all(|op| op.f == "add");
+            let may_shrink = lww || ops.iter().any(|op| op.f == "remove");
+            let took_effect = |op: &&Op| seen(&|held| held.elements().contains(&op.argument));
+            let only_adds = only_adds && (!may_shrink || open.iter().all(took_effect));
+            let settled = |element: &Value| {
+                !open.iter().any(|op| op.argument == *element)
+                    || seen(&|held| held.elements().contains(element))
+            };
+            let lacks = |held: &Op, element: &Value| !held.elements().contains(element);
+            only_adds
+                && (one.elements().iter().any(|element| settled(element) && lacks(other, element))
+                    || other.elements().iter().any(|element| settled(element) && lacks(one, element)))
         } else {
             settled(one) && settled(other) && !agree(one, other)
         };
@@ -144,7 +153,8 @@ pub(crate) fn writer<'o>(ops: &'o [Op], dot: &Dot) -> Option<&'o Op> {
 }
 
 /// `lost-write`.
-pub(crate) fn lost_writes(ops: &[Op], end: &End<'_>, lww: bool) -> u64 {
+pub(crate) fn lost_writes(ops: &[Op], end: &End<'_>, told: Rules) -> u64 {
+    let lww = told.lww;
     let victims = ops.iter().filter(|op| op.is_write() && op.is_ok() && op.end < end.since);
     let deletes: Vec<&Op> = ops.iter().filter(|op| op.is_delete() && op.out != Out::Fail).collect();
     if end.answers.iter().all(|op| op.dots.is_some()) {
@@ -181,6 +191,19 @@ pub(crate) fn lost_writes(ops: &[Op], end: &End<'_>, lww: bool) -> u64 {
             !held(&dot) && !excused
         };
         return victims.filter(lost).count() as u64;
+    }
+    let bare = |op: &&Op| op.dots.is_none() && op.number.is_none();
+    let writers = |answer: &Op| -> Vec<&Op> {
+        ops.iter().filter(|op| op.out != Out::Fail && op.written().as_ref() == Some(&answer.result)).collect()
+    };
+    let is_told = |answer: &&Op| match writers(answer).len() {
+        0 => false,
+        1 => true,
+        _ => answer.result.is_null(),
+    };
+    if told.ordered_writes && !lww && end.answers.iter().all(|op| bare(op) && is_told(op)) {
+        let is_older = |victim: &Op, answer: &Op| writers(answer).iter().all(|op| op.end < victim.call);
+        return victims.filter(|op| end.answers.iter().all(|answer| is_older(op, answer))).count() as u64;
     }
     if !deletes.is_empty() {
         return 0;
@@ -230,7 +253,7 @@ pub(crate) fn resurrected(ops: &[Op], end: Option<&End<'_>>, told: Rules) -> u64
     let shown = &last.result;
     let writers: Vec<&Op> =
         ops.iter().filter(|op| op.out != Out::Fail && op.written().as_ref() == Some(shown)).collect();
-    if shown.is_null() || diverged(ops, end) != Some(false) || writers.len() != 1 {
+    if shown.is_null() || diverged(ops, end, told.lww) != Some(false) || writers.len() != 1 {
         return found;
     }
     let wrote = writers[0];

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use growler_checker::promise::EVENTUAL;
+use growler_checker::promise::{EVENTUAL, can_be_stale};
 use growler_results::test_file::TestFile;
 
 use super::options::{a_share, duration};
@@ -33,8 +33,14 @@ impl Bounds {
         }
     }
 
-    /// Whether the promise is one that these bounds can be judged with.
-    pub(crate) fn check(self, promise: &str) -> anyhow::Result<()> {
+    /// Whether these bounds can be judged with this model and promise.
+    pub(crate) fn check(self, model: &str, promise: &str) -> anyhow::Result<()> {
+        if self.max_staleness.is_some() && !can_be_stale(model) {
+            anyhow::bail!(
+                "--max-staleness: of a {model} it cannot be said how far a read is behind; the check set-full \
+                 says how long each element was missed. Leave it out, or use another workload"
+            );
+        }
         if self.max_staleness.is_some() && !EVENTUAL.contains(&promise) {
             anyhow::bail!(
                 "--max-staleness is a bound for reads that may be stale, and `{promise}` allows none: leave it \
@@ -52,8 +58,10 @@ mod tests {
     #[test]
     fn a_bound_on_staleness_needs_reads_that_may_be_stale() {
         let bounds = Bounds { max_staleness: Some(Duration::from_secs(1)), min_availability: None };
-        assert!(bounds.check("eventual").is_ok());
-        let error = bounds.check("linearizable").expect_err("no such reads").to_string();
+        assert!(bounds.check("register", "eventual").is_ok());
+        let error = bounds.check("register", "linearizable").expect_err("no such reads").to_string();
         assert!(error.contains("--promise eventual"), "{error}");
+        let error = bounds.check("set", "eventual").expect_err("no order of reads").to_string();
+        assert!(error.contains("set-full"), "{error}");
     }
 }

@@ -44,6 +44,11 @@ pub(crate) struct CheckCommand {
     #[arg(long, value_name = "NAME")]
     expect: Vec<String>,
 
+    /// Hold eventually consistent reads to the promise as well, which the check of linearizability else passes
+    /// over: were they linearizable all the same?
+    #[arg(long)]
+    all_reads: bool,
+
     #[command(flatten)]
     bounds: Bounds,
 
@@ -55,7 +60,10 @@ pub(crate) struct CheckCommand {
 impl CheckCommand {
     pub(crate) fn run(self) -> Result<Verdict, CommandError> {
         check_anomalies(&self.allow, &self.expect).usage()?;
-        let (format, history) = formats::read(&self.history, self.format).usage()?;
+        let (format, mut history) = formats::read(&self.history, self.format).usage()?;
+        if self.all_reads {
+            history.events.iter_mut().for_each(|event| event.consistency = None);
+        }
         for warning in &history.warnings {
             eprintln!("growler: warning: {warning}");
         }
@@ -73,7 +81,7 @@ impl CheckCommand {
             (None, Some(test)) => test.promise.clone(),
             (None, None) => growler_checker::default_promise(&model).to_owned(),
         };
-        self.bounds.check(&promise).usage()?;
+        self.bounds.check(&model, &promise).usage()?;
         let terms = recorded_terms(beside.as_ref(), self.bounds);
         let checks = growler_checker::promise::checks_on_terms(&model, &promise, &terms).usage()?;
         let expectations = Expectations { allow: self.allow, expect: self.expect };

@@ -140,6 +140,8 @@ fn words(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
 
     #[test]
@@ -149,6 +151,26 @@ mod tests {
         assert!(text.contains("promised on leader: linearizable; a leader orders"), "{text}");
         let text = table(&rows(What::Promises).unwrap());
         assert!(text.contains("promised on quorum (quorum=strict, r+w>n): read-your-writes;"), "{text}");
+    }
+
+    #[test]
+    fn every_planted_bug_says_how_to_see_it_and_how_not_to() {
+        for bug in growler_store::bugs::catalogue() {
+            for expected in bug.expect {
+                assert!(growler_checker::anomaly::find(expected).is_some(), "{}: {expected}", bug.name);
+            }
+            for (store, options) in
+                bug.stores.iter().flat_map(|store| [(store, bug.options), (store, bug.quiet)])
+            {
+                let command = ["growler", "test", "--bug", bug.name, "--store", store];
+                let parsed = crate::cli::Cli::try_parse_from(command.iter().chain(options));
+                assert!(parsed.is_ok(), "{}: {options:?}", bug.name);
+                assert!(options.contains(&"--workload") && options.contains(&"--faults"), "{}", bug.name);
+            }
+        }
+        let text = table(&rows(What::Bugs).unwrap());
+        assert!(text.contains("options: --workload register --faults partition --set"), "{text}");
+        assert!(text.contains("quiet: --workload register --faults none --set"), "{text}");
     }
 
     #[test]

@@ -22,6 +22,10 @@ pub(crate) struct TestOptions {
     #[arg(long, value_name = "KINDS", value_delimiter = ',')]
     pub(crate) faults: Vec<String>,
 
+    /// The least time for which a fault is in force. [default: long enough for the system to notice it]
+    #[arg(long, value_parser = duration, value_name = "TIME")]
+    pub(crate) fault_window: Option<Duration>,
+
     /// Style of the bundled store: `leader` or `quorum`
     #[arg(long, default_value_t, value_name = "STYLE", conflicts_with = "endpoint")]
     pub(crate) store: Style,

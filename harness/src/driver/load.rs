@@ -201,6 +201,9 @@ impl Load {
         if let Some(versioning) = completion.versioning.filter(|_| kind == EventType::Ok) {
             record_versions(event.extra_mut(), *versioning);
         }
+        if let Some(sent) = completion.sent {
+            event.extra_mut().sent = Some(sent.into_iter().collect());
+        }
         let mut generator = self.generator.lock();
         let recorded = self.recorder.record(event);
         generator.update(&recorded);

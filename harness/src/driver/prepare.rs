@@ -32,11 +32,15 @@ pub(crate) struct Prepared {
 }
 
 impl Prepared {
-    /// The least time for which a fault is in force: three election timeouts, or half as long again as the
-    /// quorum store takes to notice that a node is gone, so that there is something to be seen of what it does
-    /// then. A cut before an only endpoint holds every client until its deadline, so that there it lasts longer than that:
-    /// a window without an invocation would show nothing.
+    /// The least time for which a fault is in force. Where the user does not say (`--fault-window`): three
+    /// election timeouts, or half as long again as the quorum store takes to notice that a node is gone, so
+    /// that there is something to be seen of what it does then. A cut before an only endpoint holds every client
+    /// until its deadline, so that there it lasts longer than that: a window without an invocation would show
+    /// nothing.
     pub(crate) fn least_fault_window(&self) -> Duration {
+        if let Some(window) = self.options.fault_window {
+            return window;
+        }
         if !self.options.endpoint.is_empty() {
             return (self.options.timeout * 5 / 4).max(ENDPOINT_WINDOW);
         }
@@ -92,7 +96,7 @@ pub(crate) fn prepare(options: &TestOptions) -> Result<Prepared, CommandError> {
     let faults = find_faults(options).usage()?;
     check_anomalies(&options.allow, &options.expect).usage()?;
     let promise = find_promise(options, workload, &settings, &faults).usage()?;
-    options.bounds.check(&promise).usage()?;
+    options.bounds.check(workload.model, &promise).usage()?;
     let seed = options.seed.unwrap_or_else(any_seed);
     let warm_up = (options.time / 10).min(Duration::from_secs(2));
     let prepared = Prepared {

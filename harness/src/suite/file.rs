@@ -48,6 +48,9 @@ pub(super) struct Test {
     /// Further promises that its histories are held to, for the table only.
     #[serde(default)]
     pub(super) measure: Vec<String>,
+    /// In what is measured, eventually consistent reads count as reads too (`growler check --all-reads`).
+    #[serde(default)]
+    pub(super) all_reads: bool,
     /// Options of `growler test`.
     #[serde(default)]
     pub(super) options: Options,

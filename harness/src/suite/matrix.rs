@@ -31,6 +31,7 @@ pub(super) struct PlannedRow {
     pub(super) judge: bool,
     pub(super) expect: Option<Verdict>,
     pub(super) measure: Vec<String>,
+    pub(super) all_reads: bool,
 }
 
 /// The rows of a file called `name`, each of which will run `seeds` times.
@@ -130,6 +131,7 @@ impl Place<'_> {
                 judge: test.judge,
                 expect: test.expect_verdict,
                 measure: test.measure.clone(),
+                all_reads: test.all_reads,
             };
             for (option, value) in combination {
                 let short = option.strip_prefix("set.").unwrap_or(option);

@@ -65,6 +65,7 @@ struct Job {
     /// For people: `3/12  n=3 r=1, seed 2`.
     called: String,
     measure: Vec<String>,
+    all_reads: bool,
     /// The beginning of the names of its files.
     stem: String,
 }
@@ -126,6 +127,7 @@ impl Going {
             seed,
             called: format!("{}/{}  {}, seed {seed}", place + 1, self.runs, planned.name),
             measure: planned.measure.clone(),
+            all_reads: planned.all_reads,
             stem: format!("{:0digits$}-{seed}", row + 1),
         })
     }
@@ -184,7 +186,9 @@ impl Going {
                 trouble(run, Verdict::Interrupted, promise, "interrupted before it was checked");
                 break;
             }
-            let arguments = ["check", "--json", "--promise", promise, folder].map(str::to_owned);
+            let all_reads = job.all_reads.then_some("--all-reads");
+            let arguments = ["check", "--json", "--promise", promise, folder].into_iter().chain(all_reads);
+            let arguments: Vec<String> = arguments.map(str::to_owned).collect();
             let (outcome, _) = self.child(&arguments, log, OnInterrupt::Kill).await;
             let Some((results, whole)) = outcome.results else {
                 let why = outcome.reasons.first().map_or("it did not answer", String::as_str);

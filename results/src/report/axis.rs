@@ -45,22 +45,28 @@ impl Axis {
 
     /// Round moments.
     pub(super) fn ticks(self) -> Vec<Tick> {
-        const MS: u64 = 1_000_000;
-        let steps = [1, 2, 5].into_iter();
-        let powers = (0..14).map(|power| 10_u64.pow(power));
-        let steps = powers.flat_map(|power| steps.clone().map(move |step| step * power * MS));
-        let step = steps.into_iter().find(|step| self.run_ns / step <= TICKS).unwrap_or(self.run_ns);
-        let moments = (0..=self.run_ns / step).map(|n| n * step);
-        let digits = if step < 10 * MS {
-            3
-        } else if step < 1_000 * MS {
-            1
-        } else {
-            0
-        };
-        let label = |ns: u64| format!("{:.digits$} s", ns as f64 / 1e9);
-        moments.map(|ns| Tick { at: self.at(ns), label: label(ns) }).collect()
+        let moments = round_moments(0, self.run_ns, TICKS).into_iter();
+        moments.map(|(ns, label)| Tick { at: self.at(ns), label }).collect()
     }
+}
+
+/// Round moments between two, at most so many and one more, with their names.
+pub(super) fn round_moments(from_ns: u64, to_ns: u64, most: u64) -> Vec<(u64, String)> {
+    const MS: u64 = 1_000_000;
+    let length = to_ns.saturating_sub(from_ns).max(1);
+    let steps = [1, 2, 5].into_iter();
+    let powers = (0..14).map(|power| 10_u64.pow(power));
+    let steps = powers.flat_map(|power| steps.clone().map(move |step| step * power * MS));
+    let step = steps.into_iter().find(|step| length / step <= most).unwrap_or(length);
+    let digits = if step < 10 * MS {
+        3
+    } else if step < 1_000 * MS {
+        1
+    } else {
+        0
+    };
+    let moments = (from_ns.div_ceil(step)..=to_ns / step).map(|n| n * step);
+    moments.map(|ns| (ns, format!("{:.digits$} s", ns as f64 / 1e9))).collect()
 }
 
 /// To a thousandth, so that pages are small and the same everywhere.

@@ -118,7 +118,7 @@ fn latency(series: &Series, run_ns: u64) -> Chart {
 }
 
 /// `100 µs`, `1 ms`, `10 s`: a power of ten.
-fn round_duration(ns: u64) -> String {
+pub(super) fn round_duration(ns: u64) -> String {
     match ns {
         0..1_000_000 => format!("{} µs", ns / 1_000),
         1_000_000..1_000_000_000 => format!("{} ms", ns / 1_000_000),
@@ -136,13 +136,17 @@ fn heights(values: &[f64], top: f64) -> Vec<Option<f64>> {
 }
 
 /// The next round number: 1, 2 or 5 times a power of ten.
-fn nice(x: f64) -> f64 {
+pub(super) fn nice(x: f64) -> f64 {
     let power = 10_f64.powf(x.log10().floor());
     [1.0, 2.0, 5.0, 10.0].into_iter().map(|step| step * power).find(|top| *top >= x).unwrap_or(x)
 }
 
 fn linear_ticks(top: f64) -> Vec<YTick> {
-    let label = |v: f64| if v < 10.0 && v.fract() != 0.0 { format!("{v:.1}") } else { count(v as u64) };
+    linear_ticks_of(top, |v| if v < 10.0 && v.fract() != 0.0 { format!("{v:.1}") } else { count(v as u64) })
+}
+
+/// The foot, the middle and the top of a scale.
+pub(super) fn linear_ticks_of(top: f64, label: impl Fn(f64) -> String) -> Vec<YTick> {
     [0.0, 0.5, 1.0].map(|part| YTick { at: part * 100.0, label: label(part * top) }).into()
 }
 

@@ -3,7 +3,9 @@
 use growler_checker::verdict::{Anomaly, Precedence, Validity};
 use serde::Serialize;
 
+use super::axis::Axis;
 use super::picture::{Picture, draw};
+use super::replicas::{Replicas, replicas};
 use crate::availability::{Availability, Share};
 use crate::contents::Contents;
 use crate::operations::Operation;
@@ -60,6 +62,13 @@ pub(super) struct Counterexamples {
     untold: usize,
 }
 
+impl Counterexamples {
+    /// Whether any of them is told by the replicas of its key.
+    pub(super) fn show_replicas(&self) -> bool {
+        self.told.iter().any(|counterexample| counterexample.replicas.is_some())
+    }
+}
+
 #[derive(Debug, Serialize)]
 struct Counterexample {
     kind: String,
@@ -71,6 +80,8 @@ struct Counterexample {
     steps: Vec<StepRow>,
     untold: usize,
     picture: Option<Picture>,
+    /// The replicas of the key, where the anomaly is about these. It takes the picture's place.
+    replicas: Option<Replicas>,
     /// What was broken at that moment; empty where nothing was.
     faults: Vec<String>,
     plan_known: bool,
@@ -114,7 +125,9 @@ pub(super) fn counterexamples(
     let tell = |(check, anomaly): (&str, &Anomaly)| {
         let story = tell(anomaly, operations, plan, run_ns);
         let (from_ns, to_ns) = story.as_ref().map_or((0, 0), |story| story.span);
-        let steps = story.iter().flat_map(|story| &story.steps);
+        let replicas = replicas(check, anomaly, operations, plan, Axis { run_ns });
+        let needs_steps = replicas.as_ref().is_none_or(|replicas| !replicas.tells_all);
+        let steps = story.iter().filter(|_| needs_steps).flat_map(|story| &story.steps);
         let steps = steps.map(|step| StepRow {
             index: step.op.invoke.index,
             time: step.time(),
@@ -133,7 +146,8 @@ pub(super) fn counterexamples(
             untold: story.as_ref().map_or(0, |story| story.untold),
             faults: faults.map(|fault| fault_sentence(fault, run_ns)).collect(),
             plan_known: plan.is_some(),
-            picture: story.as_ref().map(|story| draw(story, run_ns)),
+            picture: story.as_ref().filter(|_| replicas.is_none()).map(|story| draw(story, run_ns)),
+            replicas,
             from_us: from_ns / 1000,
             to_us: to_ns / 1000,
         }

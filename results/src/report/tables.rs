@@ -6,6 +6,7 @@ use growler_checker::verdict::Validity;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::convergence::tells;
 use super::tracks::outcome_name;
 use crate::availability::{Availability, Part};
 use crate::contents::Contents;
@@ -32,7 +33,7 @@ struct Check {
     name: String,
     /// `held`, `broken`, `unknown`.
     answer: &'static str,
-    anomalies: Vec<(String, usize)>,
+    anomalies: Vec<(String, u64)>,
     unknown: Vec<String>,
     stats: String,
 }
@@ -119,7 +120,11 @@ fn checks(contents: &Contents) -> Vec<Check> {
     let checks = contents.results.iter().flat_map(|results| &results.checks);
     let rows = checks.map(|(name, check)| {
         let kinds: BTreeSet<_> = check.anomalies.iter().map(|a| &a.kind).collect();
-        let number = |kind: &String| check.anomalies.iter().filter(|a| a.kind == *kind).count();
+        // Checks that show only the first anomalies of a kind count them all under its name.
+        let shown = |kind: &String| check.anomalies.iter().filter(|a| a.kind == *kind).count() as u64;
+        let counted = |kind: &String| check.stats.get(kind).and_then(Value::as_u64).unwrap_or(0);
+        let number = |kind: &String| shown(kind).max(counted(kind));
+        let is_told = |value: &Value| tells(name) && (value.is_object() || value.is_array());
         Check {
             name: name.clone(),
             answer: match check.valid {
@@ -132,6 +137,7 @@ fn checks(contents: &Contents) -> Vec<Check> {
             stats: check
                 .stats
                 .iter()
+                .filter(|(_, v)| !is_told(v))
                 .map(|(name, v)| format!("{name} {}", number_or_json(v)))
                 .collect::<Vec<_>>()
                 .join(", "),

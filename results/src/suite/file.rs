@@ -77,6 +77,9 @@ pub struct Row {
     /// Further promises that the recorded histories are held to, for the table only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub measure: Vec<String>,
+    /// Whether eventually consistent reads count as reads too in what is measured.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub all_reads: bool,
     /// What its runs come to. Null as long as none has ended.
     #[serde(default)]
     pub verdict: Option<Verdict>,
@@ -241,6 +244,7 @@ mod tests {
             judge,
             expect_verdict: None,
             measure: Vec::new(),
+            all_reads: false,
             verdict: None,
             runs: verdicts.iter().enumerate().map(run).collect(),
         }

@@ -285,6 +285,7 @@ mod tests {
             judge: false,
             expect_verdict: None,
             measure: Vec::new(),
+            all_reads: false,
             verdict: None,
             runs: values.iter().map(run).collect(),
         }

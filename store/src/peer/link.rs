@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -25,6 +26,8 @@ const BATCH: usize = 256;
 pub struct Link {
     peer: Arc<str>,
     heard: Arc<Mutex<Mono>>,
+    /// Whether the last dialling ended with a connection.
+    reached: Arc<AtomicBool>,
     calls: mpsc::Sender<Call>,
     world: World,
 }
@@ -41,18 +44,31 @@ impl Link {
         let (calls, queue) = mpsc::channel(QUEUE);
         let peer: Arc<str> = peer.into();
         let heard = Arc::new(Mutex::new(world.clock.now()));
-        let dialler =
-            Dialler { world: world.clone(), hello, peer: peer.clone(), heard: heard.clone(), queue };
+        let reached = Arc::new(AtomicBool::new(false));
+        let dialler = Dialler {
+            world: world.clone(),
+            hello,
+            peer: peer.clone(),
+            heard: heard.clone(),
+            reached: reached.clone(),
+            queue,
+        };
         world.spawn.task(Box::pin(async move {
             shutdown.run_until_cancelled(dialler.run()).await;
         }));
-        Self { peer, heard, calls, world }
+        Self { peer, heard, reached, calls, world }
     }
 
     /// The peer's name.
     #[must_use]
     pub fn peer(&self) -> &str {
         &self.peer
+    }
+
+    /// Whether the peer was there when it was dialled last. While it was not, calls fail at once.
+    #[must_use]
+    pub fn is_reached(&self) -> bool {
+        self.reached.load(Ordering::Acquire)
     }
 
     /// How long ago the peer was heard last on this link; only a link with open calls listens.
@@ -92,6 +108,7 @@ struct Dialler {
     hello: Hello,
     peer: Arc<str>,
     heard: Arc<Mutex<Mono>>,
+    reached: Arc<AtomicBool>,
     queue: mpsc::Receiver<Call>,
 }
 
@@ -104,7 +121,9 @@ impl Dialler {
                 self.refuse(first, &why);
                 continue;
             }
-            match self.dial().await {
+            let dialled = self.dial().await;
+            self.reached.store(dialled.is_ok(), Ordering::Release);
+            match dialled {
                 Ok(stream) => {
                     let connection = Connection::new(&self.world, stream, self.heard.clone());
                     let error = connection.run(first, &mut self.queue, &self.peer).await;

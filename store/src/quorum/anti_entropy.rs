@@ -13,12 +13,13 @@ use rand::RngExt;
 use super::catalogue::TableId;
 use super::handoff::PATIENCE;
 use super::hints::Key;
-use super::merkle::LEAVES;
+use super::merkle::{FAN_OUT, LEAVES};
 use super::peers::{AskError, odd};
 use super::ring::PartitionId;
 use super::store::QuorumStore;
 use super::version::State;
 use super::wire::{Answer, Keyed, Request};
+use crate::bugs::Bug;
 
 /// How many states go at once.
 const BATCH: usize = 256;
@@ -79,7 +80,11 @@ impl QuorumStore {
             if !shared(partition) {
                 continue;
             }
-            let branches = self.inner.replica.tree(table, partition, |tree| tree.differing_branches(&inner));
+            let mut branches =
+                self.inner.replica.tree(table, partition, |tree| tree.differing_branches(&inner));
+            if self.has(Bug::MerkleRangeSkipped) {
+                branches.retain(|branch| *branch < FAN_OUT * 3 / 4);
+            }
             let leaves = self.differing_leaves(peer, table, partition, branches).await?;
             self.settle(peer, table, partition, leaves).await?;
         }

@@ -1,10 +1,11 @@
 //! A client's write: decided here, kept by W nodes before it is acknowledged.
 //!
-//! Whoever mints a version has to store it first, so the coordinator of a write is one of the key's
+//! Whoever mints a version stores it too, so the coordinator of a write is one of the key's
 //! owners, or, in a sloppy quorum when none can be reached, a node that stands in. A node that is
 //! neither hands the write on, and to a second one only when the first certainly did not get it.
 //!
-//! The new state goes to the other owners. One that is down, or silent for a third of the time, is
+//! The new state goes to the other owners while this node's disk still works on it: a crash here cannot lead
+//! to a second version of the same name ([`super::replica`]). One that is down, or silent for a third of the time, is
 //! stood in for: the next node on the ring keeps the state with a hint; where there is none, this node
 //! keeps the hint itself. The write is acknowledged when W *different nodes* have it on disk; a node's
 //! hint counts, this node's second copy does not. When fewer answer in time nobody knows what became of
@@ -23,12 +24,13 @@ use super::catalogue::{TableEntry, TableId};
 use super::hints::Key;
 use super::peers::{AskError, encoded};
 use super::placement::Placement;
-use super::replica::{Decision, Updated};
+use super::replica::{Decision, Durable, Updated};
 use super::ring::partition_name;
 use super::store::{QuorumStore, extension};
 use super::version::{Context, State};
 use super::wire::{Answer, Request};
 use crate::api::backend::{Ask, BackendError, Written};
+use crate::bugs::Bug;
 use crate::item::{Action, Change, Item, Mutation, MutationRefused, MutationReply, apply};
 use crate::world::Mono;
 
@@ -103,21 +105,26 @@ impl QuorumStore {
         let decide = |state: &State| decision(entry, &mutation, context, state);
         let updated = self.inner.replica.update(entry.id, &key, &seen, &plan.hinted_here, decide);
         let updated = updated.map_err(|error| BackendError::Unavailable(error.to_string()))?;
-        let Updated { told, state, minted, durable } = updated;
+        let Updated { told, state, minted, durable, early } = updated;
         let partition = partition_name(place.partition);
         let Some(minted) = minted else {
             let extension = extension(&state, String::new(), None, ask.siblings);
             return Ok(Written { reply: told, partition, extension: Some(Box::new(extension)) });
         };
+        let durable = if early { durable } else { self.kept_here(durable, deadline).await? };
+        let extension = extension(&state, minted.dot.to_string(), Some(minted.timestamp), ask.siblings);
+        self.spread(entry.id, key, state, durable, plan, w, deadline).await?;
+        Ok(Written { reply: told, partition, extension: Some(Box::new(extension)) })
+    }
+
+    /// Waits until this node has a write on disk.
+    async fn kept_here(&self, durable: Durable, deadline: Mono) -> Result<Durable, BackendError> {
         let kept = tokio::select! {
             biased;
             kept = durable.wait() => kept.map_err(|error| error.to_string()),
             () = self.inner.world.clock.sleep_until(deadline) => Err(String::from("the disk took too long")),
         };
-        kept.map_err(BackendError::Unknown)?;
-        let extension = extension(&state, minted.dot.to_string(), Some(minted.timestamp), ask.siblings);
-        self.spread(entry.id, key, state, plan, w, deadline).await?;
-        Ok(Written { reply: told, partition, extension: Some(Box::new(extension)) })
+        kept.map(|()| Durable::Now).map_err(BackendError::Unknown)
     }
 
     /// Who is to get a write. Fails when too few nodes are believed to be up: nothing was stored then.
@@ -146,12 +153,15 @@ impl QuorumStore {
         Ok(Plan { owners: owners.collect(), spares, hinted_here: hinted_here.into_iter().collect() })
     }
 
-    /// Sends a state to the other owners, and returns when W nodes have it.
+    /// Sends a state to the other owners, and returns when W nodes have it, of which this is one as soon as it
+    /// is `durable`.
+    #[allow(clippy::too_many_arguments, reason = "a write, where it goes, and how many must have it by when")]
     async fn spread(
         &self,
         table: TableId,
         key: Key,
         state: State,
+        durable: Durable,
         plan: Plan,
         w: usize,
         deadline: Mono,
@@ -163,15 +173,15 @@ impl QuorumStore {
         let delivery = Delivery { store: self.clone(), table, key, state, request, spares, kept };
         self.inner.world.spawn.task(Box::pin(async move {
             let all: FuturesUnordered<_> = owners.iter().map(|owner| delivery.to_owner(owner)).collect();
-            all.collect::<()>().await;
+            futures_util::future::join(delivery.to_disk(durable), all.collect::<()>()).await;
         }));
-        let mut nodes = BTreeSet::from([self.inner.me.clone()]);
+        let w = if self.has(Bug::AcknowledgedBeforeW) { 1 } else { w };
+        let mut nodes = BTreeSet::new();
+        let (mut counted, all) = (0, self.has(Bug::DuplicatesCounted));
         let enough = async {
-            while nodes.len() < w {
-                match news.recv().await {
-                    Some(node) => nodes.insert(node),
-                    None => return false,
-                };
+            while counted < w {
+                let Some(node) = news.recv().await else { return false };
+                counted += usize::from(nodes.insert(node) || all);
             }
             true
         };
@@ -183,7 +193,7 @@ impl QuorumStore {
         if enough {
             return Ok(());
         }
-        Err(BackendError::Unknown(format!("{} of {w} nodes said in time that they have it", nodes.len())))
+        Err(BackendError::Unknown(format!("{counted} of {w} nodes said in time that they have it")))
     }
 }
 
@@ -213,6 +223,14 @@ impl Delivery {
     fn kept_by(&self, node: &str) {
         // The coordinator may have had enough.
         let _ = self.kept.send(node.to_owned());
+    }
+
+    /// Waits until this node has the state itself.
+    async fn to_disk(&self, durable: Durable) {
+        match durable.wait().await {
+            Ok(()) => self.kept_by(&self.store.inner.me),
+            Err(error) => tracing::warn!(%error, "a write could not be kept"),
+        }
     }
 
     /// Sees to it that an owner gets the state, now or by a hint.
@@ -257,8 +275,16 @@ impl Delivery {
                 return self.kept_by(&node);
             }
         }
-        if hints && let Err(error) = inner.replica.hint(owner, self.table, &self.key, &self.state) {
-            tracing::warn!(owner, %error, "a hint could not be kept");
+        if hints {
+            match inner.replica.hint(owner, self.table, &self.key, &self.state) {
+                // It makes this node no second one: who waits counts each once.
+                Ok(durable) => {
+                    if durable.wait().await.is_ok() {
+                        self.kept_by(&inner.me);
+                    }
+                }
+                Err(error) => tracing::warn!(owner, %error, "a hint could not be kept"),
+            }
         }
     }
 }

@@ -11,6 +11,7 @@ use super::hints::HintKey;
 use super::store::QuorumStore;
 use super::version::State;
 use super::wire::{Answer, Request};
+use crate::bugs::Bug;
 
 /// How often hints are looked at.
 const EVERY: Duration = Duration::from_millis(200);
@@ -38,6 +39,10 @@ impl QuorumStore {
     }
 
     async fn hand_over_to(&self, node: &str) -> Result<(), String> {
+        if self.has(Bug::NeverHandsBack) {
+            return Ok(());
+        }
+        let receiver = if self.has(Bug::HintToWrongNode) { self.anybody_but(node) } else { node };
         while self.is_up(node) {
             let hints = self.inner.replica.hints_for(node, BATCH).map_err(|error| error.to_string())?;
             if hints.is_empty() {
@@ -50,7 +55,7 @@ impl QuorumStore {
             for (table, hints) in by_table {
                 let rows = hints.iter().map(|(hint, state)| (hint.key.clone(), state.clone())).collect();
                 let request = Request::Exchange { table, rows };
-                match self.inner.peers.ask_in_background(node, &request, PATIENCE).await {
+                match self.inner.peers.ask_in_background(receiver, &request, PATIENCE).await {
                     Ok(Answer::Rows(..)) => {}
                     Ok(odd) => return Err(super::peers::odd(&odd).to_string()),
                     Err(error) => return Err(error.to_string()),
@@ -61,6 +66,13 @@ impl QuorumStore {
             }
         }
         Ok(())
+    }
+
+    /// The planted bug `hint-to-wrong-node`: the next node by name, if there is one.
+    fn anybody_but<'a>(&'a self, node: &'a str) -> &'a str {
+        let mut others = self.inner.peers.names().filter(|other| *other != node);
+        let first = others.clone().next();
+        others.find(|other| *other > node).or(first).unwrap_or(node)
     }
 
     fn expire(&self) -> std::io::Result<()> {

@@ -4,6 +4,7 @@
 //! Everything it touches comes from a [`World`], so that several can live in one process, on one
 //! simulated network.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -174,7 +175,12 @@ impl QuorumMember {
     #[must_use]
     pub fn status(&self) -> Value {
         let store = &self.store;
-        let mut members = store.membership().view();
+        // To be believed in is not enough: at a start nobody has been spoken to yet.
+        let is_up = |(node, is_up): (String, bool)| {
+            let reached = store.is_reached(&node);
+            (node, is_up && reached)
+        };
+        let mut members: BTreeMap<String, bool> = store.membership().view().into_iter().map(is_up).collect();
         members.insert(store.replica().node().to_owned(), true);
         let said = |(node, is_up)| (node, Value::from(if is_up { "up" } else { "down" }));
         let members: Map<String, Value> = members.into_iter().map(said).collect();
@@ -233,7 +239,10 @@ async fn watch(
 
 async fn open_engine(plan: &QuorumPlan, world: &World) -> Result<Engine, QuorumError> {
     let mut options = EngineOptions::default();
-    options.wal.no_fsync = plan.bugs.has(Bug::NoFsync);
+    if plan.bugs.has(Bug::NoFsync) {
+        options.wal.no_fsync = true;
+        options.checkpoint_bytes = usize::MAX;
+    }
     let (disk, spawn, name) = (world.disk.clone(), world.spawn.clone(), plan.name.clone());
     let (sender, receiver) = tokio::sync::oneshot::channel();
     world.spawn.blocking(Box::new(move || {

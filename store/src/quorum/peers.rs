@@ -53,8 +53,13 @@ impl Peers {
     }
 
     /// The other nodes' names.
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> + Clone {
         self.links.keys().map(String::as_str)
+    }
+
+    /// Whether a node was there when it was dialled last.
+    pub(super) fn is_reached(&self, node: &str) -> bool {
+        self.links.get(node).is_none_or(|links| links.main.is_reached())
     }
 
     /// Asks a node, on the lane for what clients wait for.

@@ -173,9 +173,9 @@ impl QuorumStore {
     /// Has a node merge a state into its row.
     async fn give(&self, node: &str, table: TableId, key: &[u8], state: &State) -> Result<(), String> {
         if node == self.inner.me {
-            return self.inner.replica.merge(table, key, state).map(drop).map_err(|error| error.to_string());
+            return self.inner.replica.repair(table, key, state).map(drop).map_err(|error| error.to_string());
         }
-        let request = Request::Keep { table, key: key.to_vec(), state: state.clone(), hint_for: None };
+        let request = Request::Repair { table, key: key.to_vec(), state: state.clone() };
         let answer = self.inner.peers.ask(node, &request, self.inner.options.request_timeout).await;
         answer.map(drop).map_err(|error| error.to_string())
     }

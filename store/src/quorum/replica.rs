@@ -1,9 +1,11 @@
 //! One node's rows: what it has of every key, durable, and changed by merging only.
 //!
 //! A change is made in memory and queued in the write-ahead log in one step under one lock; it *counts*
-//! when the log's group commit has it on disk. Until then nobody sees it: a question is answered with
-//! the last state of the key that is durable, so that what was once seen is not undone by a crash, and a
-//! node tells nobody of an event that it could mint again after one. A task puts what is durable into
+//! when the log's group commit has it on disk. Until then no question is answered with it, but with the last
+//! state of the key that is durable, so that what was once seen is not undone by a crash. A write's
+//! coordinator may send it to other nodes earlier, since no name is given twice: each life of a node mints
+//! under epochs that no life before could have used. They come from a reserve that was written down before
+//! (where it is used up, [`Updated::early`] says so and the write waits). A task puts what is durable into
 //! the tables in batches; behind a checkpoint the log goes.
 //!
 //! The lock makes reading a row, deciding and minting one step, so it is the lock of every key. What
@@ -31,6 +33,7 @@ use super::catalogue::{Catalogue, Merged, TableEntry, TableId};
 use super::hints::{HINTS, HintKey, Key};
 use super::ring::Ring;
 use super::version::{Actor, Context, Resolve, Rules, State, Version, Write};
+use crate::bugs::Bug;
 use crate::engine::{Engine, GroupId, GroupRows, GroupWal};
 use crate::item::Item;
 use crate::world::World;
@@ -73,6 +76,8 @@ pub struct Updated<T> {
     pub minted: Option<Version>,
     /// When the state counts.
     pub durable: Durable,
+    /// Whether other nodes may be told of it before: the new version's name is never used again.
+    pub early: bool,
 }
 
 /// One node's rows, hints and catalogue. Clones share them.
@@ -90,6 +95,10 @@ struct Inner {
     log: GroupWal,
     live: Mutex<Live>,
     tables: RwLock<Catalogue>,
+    /// The first epoch of this life: those of earlier lives are never used again.
+    born: u64,
+    /// Epochs below this are reserved for this life, on disk.
+    reserved: AtomicU64,
     /// The first entry of the log that is not durable yet.
     durable: AtomicU64,
     /// The same, for who waits.
@@ -106,6 +115,8 @@ struct Live {
     /// The index of the log's next entry.
     next: u64,
     next_epoch: u64,
+    /// The end of the reserve, on disk soon.
+    reserve: u64,
     /// What the tables do not have yet.
     recent: BTreeMap<(TableId, Key), Recent>,
     queue: VecDeque<(u64, Entry)>,
@@ -175,13 +186,24 @@ impl Replica {
         self.inner.merge_into(table, key, theirs, true)
     }
 
+    /// Merges what a read found that others have of a key into its row.
+    ///
+    /// # Errors
+    /// The tables cannot be read.
+    pub fn repair(&self, table: TableId, key: &[u8], theirs: &State) -> io::Result<Durable> {
+        if self.inner.rules.bugs.has(Bug::ReadRepairOverwrites) {
+            return self.inner.overwrite(table, key, theirs);
+        }
+        self.merge(table, key, theirs).map(|(_, durable)| durable)
+    }
+
     /// Merges a state into the hint for `node`.
     ///
     /// # Errors
     /// The tables cannot be read.
     pub fn hint(&self, node: &str, table: TableId, key: &[u8], state: &State) -> io::Result<Durable> {
         let hint = HintKey { node: node.to_owned(), table, key: key.to_vec() };
-        if !self.inner.tables.read().keeps(table) {
+        if !self.inner.tables.read().keeps(table) || self.inner.rules.bugs.has(Bug::HintDropped) {
             return Ok(Durable::Now);
         }
         let (_, durable) = self.inner.merge_into(HINTS, &hint.to_bytes(), state, false)?;
@@ -210,12 +232,14 @@ impl Replica {
         let mut row = Row { own: before.own, state: inner.rules.sync(&before.state, seen) };
         let (context, value, told) = match decide(&row.state) {
             Decision::Keep(told) => {
-                return Ok(Updated { told, state: row.state, minted: None, durable: Durable::Now });
+                let durable = Durable::Now;
+                return Ok(Updated { told, state: row.state, minted: None, durable, early: false });
             }
             Decision::Put { context, value, told } => (context, value, told),
         };
-        let epoch = row.own.unwrap_or(live.next_epoch);
+        let epoch = row.own.filter(|own| *own >= inner.born).unwrap_or(live.next_epoch);
         live.next_epoch = live.next_epoch.max(epoch + 1);
+        let early = epoch < inner.reserved.load(Ordering::Acquire);
         row.own = Some(epoch);
         let actor = Actor { node: inner.me.clone(), epoch };
         let wall_ns = inner.world.clock.wall();
@@ -232,7 +256,7 @@ impl Replica {
         }
         changes.push(Change::put(table, key.to_vec(), row));
         let durable = inner.commit(&mut live, changes)?;
-        Ok(Updated { told, state, minted: Some(minted), durable })
+        Ok(Updated { told, state, minted: Some(minted), durable, early })
     }
 
     /// Removes hints that were delivered, unless they have changed since, and hints that are too old.
@@ -325,6 +349,13 @@ impl Inner {
             Some((_, row)) => Ok(row.clone()),
             None => Ok(self.stored(table, key)?.map(Arc::new)),
         }
+    }
+
+    /// The planted bug `read-repair-overwrites`.
+    fn overwrite(self: &Arc<Self>, table: TableId, key: &[u8], theirs: &State) -> io::Result<Durable> {
+        let mut live = self.live.lock();
+        let own = self.latest(&live, table, key)?.and_then(|row| row.own);
+        self.commit(&mut live, vec![Change::put(table, key.to_vec(), Row { own, state: theirs.clone() })])
     }
 
     fn merge_into(

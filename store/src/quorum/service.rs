@@ -87,6 +87,10 @@ impl QuorumStore {
                 self.bury(&graves)?;
                 Answer::Done
             }
+            Request::Repair { table, key, state } => {
+                replica.repair(table, &key, &state)?.wait().await?;
+                Answer::Done
+            }
         })
     }
 

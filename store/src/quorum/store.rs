@@ -26,6 +26,7 @@ use crate::api::backend::{
     Timestamp, Written,
 };
 use crate::api::{Backend, BackendError, Consistency};
+use crate::bugs::Bug;
 use crate::item::size::item_size;
 use crate::item::{Mutation, PrimaryKey, TableSchema};
 use crate::world::World;
@@ -94,6 +95,15 @@ impl QuorumStore {
     #[must_use]
     pub fn owners_of(&self, key: &PrimaryKey) -> &[String] {
         self.placement(key.partition_hash()).owners
+    }
+
+    /// Whether a node was there when it was dialled last.
+    pub(super) fn is_reached(&self, node: &str) -> bool {
+        self.inner.peers.is_reached(node)
+    }
+
+    pub(super) fn has(&self, bug: Bug) -> bool {
+        self.inner.replica.rules().bugs.has(bug)
     }
 
     /// The r and w of a request.

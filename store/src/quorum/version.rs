@@ -20,6 +20,8 @@
 
 mod clock;
 
+use std::cmp::Ordering;
+
 use serde::{Deserialize, Serialize};
 
 pub use clock::{Actor, BadContext, Clock, Context, Dot};
@@ -27,7 +29,7 @@ pub use clock::{Actor, BadContext, Clock, Context, Dot};
 pub use super::options::Resolve;
 
 use crate::api::backend::Timestamp;
-use crate::bugs::Bugs;
+use crate::bugs::{Bug, Bugs};
 use crate::item::Item;
 
 /// One write's value that nothing has superseded.
@@ -126,13 +128,6 @@ impl State {
     fn has(&self, dot: &Dot) -> bool {
         self.versions.binary_search_by(|version| version.dot.cmp(dot)).is_ok()
     }
-
-    /// Only the greatest by time, if there is one.
-    fn keep_latest(&mut self) {
-        if let Some(latest) = self.versions.iter().max_by_key(|version| version.rank()).cloned() {
-            self.versions = vec![latest];
-        }
-    }
 }
 
 impl Rules {
@@ -155,10 +150,25 @@ impl Rules {
         versions.sort_by(|one, other| one.dot.cmp(&other.dot));
         versions.dedup_by(|one, other| one.dot == other.dot);
         let mut state = State { clock, versions };
-        if self.resolve == Resolve::Lww {
-            state.keep_latest();
+        if self.resolve == Resolve::Lww || self.bugs.has(Bug::SiblingsCollapsed) {
+            self.keep_latest(&mut state);
         }
         state
+    }
+
+    /// Only the greatest by time, if there is one.
+    fn keep_latest(self, state: &mut State) {
+        if let Some(latest) = state.versions.iter().max_by(|one, other| self.compare(one, other)).cloned() {
+            state.versions = vec![latest];
+        }
+    }
+
+    /// Which of two concurrent versions wins, where only one can.
+    fn compare(self, one: &Version, other: &Version) -> Ordering {
+        if self.bugs.has(Bug::NodeBeforeTime) {
+            return one.timestamp.node.cmp(&other.timestamp.node).then(one.rank().cmp(&other.rank()));
+        }
+        one.rank().cmp(&other.rank())
     }
 
     /// Makes a write a version of `state`, which must be that of the minting node, and stores it there.
@@ -166,7 +176,10 @@ impl Rules {
         let timestamp = self.timestamp(state, &write);
         match (self.resolve, write.context) {
             (Resolve::Siblings, Some(context)) => {
-                state.versions.retain(|version| !context.clock.covers(&version.dot));
+                // A plain vector says of the writer no more than how many of its writes were seen.
+                let plain = self.bugs.has(Bug::PlainVersionVectors);
+                let passed = |dot: &Dot| context.clock.covers(dot) || (plain && dot.actor == *write.actor);
+                state.versions.retain(|version| !passed(&version.dot));
                 state.clock.join(&context.clock);
             }
             (Resolve::Siblings, None) | (Resolve::Lww, _) => state.versions.clear(),
@@ -175,6 +188,9 @@ impl Rules {
             state.clock.join(&context.clock);
         }
         let dot = state.clock.mint(write.actor);
+        if self.bugs.has(Bug::VectorPrunedEarly) {
+            state.clock.prune(write.actor);
+        }
         let version = Version { dot, timestamp, value: write.value };
         state.versions.push(version.clone());
         state.versions.sort_by(|one, other| one.dot.cmp(&other.dot));
@@ -183,6 +199,9 @@ impl Rules {
 
     /// The wall clock's time, unless that is not after what is written over.
     fn timestamp(self, state: &State, write: &Write<'_>) -> Timestamp {
+        if self.bugs.has(Bug::TrustsItsClock) {
+            return Timestamp { ns: write.wall_ns, node: write.actor.node.clone() };
+        }
         let here = state.versions.iter().map(|version| version.timestamp.ns);
         let seen = write.context.and_then(|context| context.latest_ns);
         let after = here.chain(seen).max().map(|known| known.saturating_add(1));

@@ -101,6 +101,15 @@ pub enum Request {
     Confirm(Vec<Grave>),
     /// Everybody confirmed: bury these.
     Bury(Vec<Grave>),
+    /// Merge into a row what a read found that others have.
+    Repair {
+        /// The table.
+        table: TableId,
+        /// The item's storage key.
+        key: Key,
+        /// What all that answered the read have together.
+        state: State,
+    },
 }
 
 /// An answer between nodes.

@@ -1,9 +1,9 @@
 //! Which operation comes next on a register that promises no more than to converge.
 //!
-//! Clients go from node to node, since one that stays mostly reads its own writes from any store. Half of what a
+//! Clients go from node to node, since one that stays mostly reads its own writes from any store. Much of what a
 //! client does is on the key that it touched last, so that it meets, through another node, what it has written
-//! or read. Some writes say what their client had seen of the item (its *context*, the clock of the answer
-//! that it got last), so that they replace that and nothing else; the others say nothing.
+//! or read. Some writes say what their client had seen of the item (its *context*, the clock of the answer that
+//! it got last), so that they replace that and nothing else; the others say nothing.
 //!
 //! What is done how often is data: [`Habits`], one row a workload.
 
@@ -43,7 +43,7 @@ pub(super) const REGISTER: Habits =
 
 /// The workload `session`.
 pub(super) const SESSION: Habits =
-    Habits { reads: 50, strong: 10, deletes: 2, contexts: 50, again: 50, stays: (1, 5), life: u64::MAX };
+    Habits { reads: 50, strong: 10, deletes: 2, contexts: 50, again: 70, stays: (1, 5), life: u64::MAX };
 
 /// The workload `lww`: blind writes through all nodes, on keys that many write at once.
 pub(super) const LWW: Habits =

@@ -16,6 +16,7 @@ use tokio::sync::{Notify, oneshot, watch};
 
 use super::index::Index;
 use super::{GROUP, Inner, Live, Replica, Row};
+use crate::bugs::Bug;
 use crate::engine::{Direction, Engine, GroupRows, GroupWrite, KeyRange};
 use crate::quorum::catalogue::{Catalogue, TableEntry, TableId};
 use crate::quorum::hints::{HINTS, Key};
@@ -29,7 +30,10 @@ const BATCH: usize = 512;
 /// How many entries may be in the log beyond those that a checkpoint must keep.
 const PURGE_EVERY: u64 = 8192;
 
-/// Metadata: the epoch that this node would use next.
+/// So many epochs are reserved ahead.
+const RESERVE: u64 = 1000;
+
+/// Metadata: the first epoch that this node has not reserved.
 const NEXT_EPOCH: &str = "next-epoch";
 /// Metadata: a table of the catalogue; its name follows.
 const TABLE: &str = "table/";
@@ -57,6 +61,12 @@ impl Change {
 pub(super) struct Entry {
     next_epoch: u64,
     changes: Vec<Change>,
+}
+
+impl Entry {
+    fn makes_tables(&self) -> bool {
+        self.changes.iter().any(|change| matches!(change, Change::Table(_)))
+    }
 }
 
 /// When a change counts.
@@ -105,7 +115,11 @@ impl Inner {
                 changes.push(Change::Seen(table));
             }
         }
-        let entry = Entry { next_epoch: live.next_epoch, changes };
+        if live.next_epoch + RESERVE / 2 > live.reserve {
+            live.reserve = live.next_epoch + RESERVE;
+        }
+        let reserved = live.reserve;
+        let entry = Entry { next_epoch: reserved, changes };
         let bytes = encode(&entry)?;
         let index = live.next;
         live.next += 1;
@@ -118,6 +132,7 @@ impl Inner {
         let done = move |outcome: io::Result<()>| {
             match &outcome {
                 Ok(()) => {
+                    inner.reserved.fetch_max(reserved, Ordering::AcqRel);
                     inner.durable.fetch_max(index + 1, Ordering::AcqRel);
                     inner.flushed.send_if_modified(|durable| {
                         *durable = (*durable).max(index + 1);
@@ -173,6 +188,10 @@ impl Inner {
         let Some((last, _)) = batch.last() else { return Ok(false) };
         let last = *last;
         self.engine.write(GROUP, |rows| apply_entries(rows, &batch)).await?;
+        if self.rules.bugs.has(Bug::NoFsync) && batch.iter().any(|(_, entry)| entry.makes_tables()) {
+            // The bug is about items. Without a table nothing could be asked for any more.
+            self.engine.checkpoint().await?;
+        }
         let mut live = self.live.lock();
         for (table, key) in batch.iter().flat_map(|(_, entry)| &entry.changes).filter_map(touched) {
             let key = (table, key.clone());
@@ -254,6 +273,7 @@ impl Replica {
         }
         let (tables, mut live) = load(&engine, &ring, &world)?;
         live.next = next;
+        let born = live.next_epoch;
         let inner = Inner {
             me: me.to_owned(),
             rules,
@@ -263,6 +283,8 @@ impl Replica {
             log,
             live: Mutex::new(live),
             tables: RwLock::new(tables),
+            born,
+            reserved: AtomicU64::new(born),
             durable: AtomicU64::new(next),
             flushed: watch::Sender::new(next),
             ready: Notify::new(),
@@ -325,6 +347,7 @@ fn load(engine: &Engine, ring: &Ring, world: &World) -> io::Result<(Catalogue, L
     let live = Live {
         next: 0,
         next_epoch,
+        reserve: next_epoch,
         recent: std::collections::BTreeMap::new(),
         queue: VecDeque::new(),
         seen,

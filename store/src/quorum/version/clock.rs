@@ -99,6 +99,14 @@ impl Clock {
         Dot { actor: actor.clone(), counter: *counter }
     }
 
+    /// The planted bug `vector-pruned-early`: all but this actor and the one with the most events is
+    /// forgotten.
+    pub(super) fn prune(&mut self, keep: &Actor) {
+        let others = self.0.iter().filter(|(actor, _)| *actor != keep);
+        let most = others.max_by_key(|(_, counter)| **counter).map(|(actor, _)| actor.clone());
+        self.0.retain(|actor, _| actor == keep || Some(actor) == most.as_ref());
+    }
+
     /// The actors and their last events, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&Actor, u64)> {
         self.0.iter().map(|(actor, counter)| (actor, *counter))

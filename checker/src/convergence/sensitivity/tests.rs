@@ -1,0 +1,172 @@
+//! Each kind of fault, put into a history in which it is certain what must be found.
+
+use super::looks::{History, by_key};
+use super::*;
+use crate::convergence::causal::Causal;
+use crate::convergence::order::Rules;
+use crate::convergence::replicas::Convergence;
+use crate::convergence::resurrection::Resurrection;
+use crate::convergence::sessions::SessionGuarantees;
+use crate::convergence::set_full::SetFull;
+use crate::convergence::siblings::Siblings;
+use crate::convergence::staleness::Staleness;
+use crate::history::{EventType, Process};
+use serde_json::{Value, json};
+
+const PLAN: SensitivityPlan = SensitivityPlan { seed: 1, injections: 100, operations: 1_000_000 };
+
+/// Operations that come one after the other.
+#[derive(Default)]
+struct Tape(Vec<Event>);
+
+impl Tape {
+    #[allow(clippy::needless_pass_by_value, reason = "values are made where they are passed")]
+    fn op(mut self, process: u64, f: &str, node: &str, value: Value, version: &str, clock: Value) -> Self {
+        for kind in [EventType::Invoke, EventType::Ok] {
+            let argument =
+                if f.contains("read") && kind == EventType::Invoke { Value::Null } else { value.clone() };
+            let mut event = Event::new(Process::Client(process), kind, f, argument);
+            event.index = self.0.len() as u64;
+            event.time = event.index * 1_000_000;
+            event.key = Some("k".into());
+            event.node = Some(node.into());
+            if kind == EventType::Ok {
+                event.extra_mut().version = Some(version.into());
+                event.extra_mut().context = Some(clock.clone());
+            }
+            self.0.push(event);
+        }
+        self
+    }
+
+    /// Both replicas show this in the end.
+    fn end(self, value: &Value, version: &str, clock: &Value) -> Self {
+        let read = |tape: Self, node| tape.op(9, "replica-read", node, value.clone(), version, clock.clone());
+        read(read(self, "n1"), "n2")
+    }
+}
+
+/// Writes 1 and 2, the second of which has seen the first, with reads in between.
+fn two_writes() -> Vec<Event> {
+    let (first, second) = (json!({"n1/1": 1}), json!({"n1/1": 2}));
+    Tape::default()
+        .op(1, "write", "n1", json!(1), "n1/1:1", first.clone())
+        .op(1, "read", "n1", json!(1), "n1/1:1", first)
+        .op(1, "write", "n1", json!(2), "n1/1:2", second.clone())
+        .op(1, "read", "n2", json!(2), "n1/1:2", second.clone())
+        .end(&json!(2), "n1/1:2", &second)
+        .0
+}
+
+fn tally(check: &dyn Check, kind: &str, events: &[Event]) -> (u64, u64, u64) {
+    let measured = check.sensitivity(events, &PLAN).expect("there are places");
+    let tally = &measured.kinds[kind];
+    (tally.places, tally.injected, tally.refuted)
+}
+
+#[test]
+fn a_replica_that_is_behind_and_a_write_that_all_have_lost_are_found_in_the_end() {
+    let check = Convergence::new(Rules::default());
+    assert_eq!(tally(&check, "replica-behind", &two_writes()), (2, 2, 2));
+    assert_eq!(tally(&check, "write-lost", &two_writes()), (1, 1, 1));
+}
+
+#[test]
+fn who_has_seen_the_newer_answer_finds_the_stale_one() {
+    let events = two_writes();
+    for check in [
+        &SessionGuarantees::new(Rules::default()) as &dyn Check,
+        &Causal::new(Rules::default()),
+        &Staleness::new(Rules::default(), Some(std::time::Duration::from_micros(1))),
+    ] {
+        assert_eq!(tally(check, "stale-read", &events), (1, 1, 1), "{}", check.name());
+    }
+    let measured = Staleness::new(Rules::default(), None).sensitivity(&events, &PLAN);
+    assert_eq!(measured, None, "without a bound nothing is judged");
+    // Client 5 has seen the first write and not the second, so that to it the old answer is as good.
+    let (first, second) = (json!({"n1/1": 1}), json!({"n1/1": 2}));
+    let others = Tape::default()
+        .op(1, "write", "n1", json!(1), "n1/1:1", first.clone())
+        .op(5, "read", "n1", json!(1), "n1/1:1", first)
+        .op(1, "write", "n1", json!(2), "n1/1:2", second.clone())
+        .op(5, "read", "n2", json!(2), "n1/1:2", second)
+        .0;
+    let check = SessionGuarantees::new(Rules::default());
+    assert_eq!(tally(&check, "stale-read", &others), (1, 1, 0));
+}
+
+#[test]
+fn what_was_deleted_and_is_back_in_the_end_is_found() {
+    let (first, second) = (json!({"n1/1": 1}), json!({"n1/1": 2}));
+    let events = Tape::default()
+        .op(1, "write", "n1", json!(1), "n1/1:1", first.clone())
+        .op(1, "read", "n1", json!(1), "n1/1:1", first)
+        .op(1, "write", "n1", Value::Null, "n1/1:2", second.clone())
+        .end(&Value::Null, "n1/1:2", &second)
+        .0;
+    assert_eq!(tally(&Resurrection::new(Rules::default()), "delete-undone", &events), (1, 1, 1));
+}
+
+#[test]
+fn a_version_that_disappears_from_beside_another_is_found() {
+    let (one, other) = (json!({"n1/1": 1}), json!({"n2/1": 1}));
+    let both = json!({"n1/1": 1, "n2/1": 1});
+    let mut events = Tape::default()
+        .op(1, "write", "n1", json!(1), "n1/1:1", one)
+        .op(2, "write", "n2", json!(2), "n2/1:1", other)
+        .op(1, "read", "n1", json!(2), "n1/1:1|n2/1:1", both.clone())
+        .end(&json!(2), "n1/1:1|n2/1:1", &both)
+        .0;
+    for event in events.iter_mut().filter(|event| event.kind == EventType::Ok && event.f.contains("read")) {
+        event.extra_mut().siblings = Some(2);
+    }
+    let (places, injected, refuted) = tally(&Siblings::default(), "sibling-dropped", &events);
+    assert_eq!((places, injected), (6, 6));
+    assert!(refuted >= 3, "{refuted}: at least the one that is not shown");
+}
+
+#[test]
+fn an_element_that_all_replicas_have_lost_is_found() {
+    let nothing = json!({});
+    let events = Tape::default()
+        .op(1, "add", "n1", json!(1), "", nothing.clone())
+        .op(1, "read", "n1", json!([1]), "", nothing.clone())
+        .op(1, "add", "n1", json!(2), "", nothing.clone())
+        .op(2, "read", "n1", json!([1, 2]), "", nothing.clone())
+        .op(2, "read", "n1", json!([1, 2]), "", nothing)
+        .0;
+    let undressed: Vec<Event> = events.into_iter().map(|event| Event { extra: None, ..event }).collect();
+    assert_eq!(tally(&SetFull::eventual(), "write-lost", &undressed), (1, 1, 1));
+}
+
+#[test]
+fn a_history_that_fails_already_is_left_out_and_each_key_is_judged_by_itself() {
+    let mut events = two_writes();
+    let second = events.iter().map(|event| {
+        let process = match event.process {
+            Process::Client(number) => Process::Client(number + 100),
+            Process::Nemesis => Process::Nemesis,
+        };
+        Event { key: Some("l".into()), process, ..event.clone() }
+    });
+    let second: Vec<Event> = second.collect();
+    events.extend(second);
+    (0..).zip(&mut events).for_each(|(index, event)| event.index = index);
+    assert_eq!(by_key(&events).iter().map(Vec::len).collect::<Vec<_>>(), [12, 12]);
+    let check = Convergence::new(Rules::default());
+    assert_eq!(tally(&check, "replica-behind", &events), (4, 4, 4));
+    let places = History::new(events.clone()).expect("a history").changes(Kind::ReplicaBehind);
+    let broken = History::new(events).expect("a history").with(&places[0]);
+    assert_eq!(check.check(&broken, &Budget::default()).valid, Validity::Invalid);
+    assert_eq!(tally(&check, "replica-behind", &broken), (2, 2, 2), "the broken key is left out");
+}
+
+#[test]
+fn the_same_seed_picks_the_same_faults_and_a_small_plan_few() {
+    let events = two_writes();
+    let check = SessionGuarantees::new(Rules::default());
+    assert_eq!(check.sensitivity(&events, &PLAN), check.sensitivity(&events, &PLAN));
+    let poor = SensitivityPlan { operations: 1, ..PLAN };
+    let measured = Convergence::new(Rules::default()).sensitivity(&events, &poor).expect("places");
+    assert_eq!(measured.kinds["replica-behind"].injected, 1);
+}
