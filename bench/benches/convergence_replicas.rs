@@ -1,18 +1,9 @@
-//! How long the checks of what there is in the end take from recorded events to a verdict, on one core, and how
-//! much memory: a table of `checker/BENCHMARKS.md`, which a whole run rewrites.
-//!
-//! Times are processor times of the one thread that works, so that a busy machine does not count. Memory is the
-//! kernel's high-water mark during one check, less what was there before: the events themselves, which the
-//! table shows apart.
+//! How long the checks of what there is in the end take from recorded events to a verdict, and how much memory.
 
-use std::cell::{LazyCell, RefCell};
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::time::Duration;
 
-use criterion::Criterion;
-use growler_bench::memory::{forget_peak, processor_time, resident};
-use growler_bench::report::{self, megabytes, time};
+use growler_bench::checks::{Case, measure};
 use growler_bench::simulation_replicas::{Replicas, Versions};
 use growler_checker::convergence::availability::{Availability, Floor};
 use growler_checker::convergence::lww::Lww;
@@ -21,71 +12,55 @@ use growler_checker::convergence::replicas::Convergence;
 use growler_checker::convergence::resurrection::Resurrection;
 use growler_checker::convergence::set_full::SetFull;
 use growler_checker::convergence::siblings::Siblings;
-use growler_checker::history::{Event, EventType, Key, Name, Process};
-use growler_checker::verdict::{Budget, Check};
+use growler_checker::history::{CausalContext, Event, EventType, Key, Name, Process};
+use growler_checker::verdict::Check;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
 const SEED: u64 = 1;
-/// What each check must keep to.
-const MUST_S: f64 = 2.0;
-const MUST_BYTES: u64 = 1_000_000_000;
-
-/// Where the histories come from.
-#[derive(Clone, Copy)]
-enum Source {
-    /// A store of three replicas, every one of which is read twice in the end.
-    Store(Replicas),
-    /// The same, with a partition every second.
-    Partitioned(Replicas),
-    /// Sets of a hundred operations each, one of ten a read.
-    Sets,
-    /// Carts of twenty operations each.
-    Carts,
-}
-
-impl Source {
-    fn events(self, operations: u32) -> Vec<Event> {
-        match self {
-            Self::Store(plan) => read_replicas(Replicas { operations, ..plan }.run(SEED)),
-            Self::Partitioned(plan) => partitions(Replicas { operations, ..plan }.run(SEED)),
-            Self::Sets => sets(operations),
-            Self::Carts => carts(operations),
-        }
-    }
-}
-
-struct Case {
-    check: Box<dyn Check>,
-    about: &'static str,
-    source: Source,
-}
 
 fn cases() -> Vec<Case> {
     let clocks = Replicas::HEALTHY;
     let stamps = Replicas { versions: Versions::Timestamps, ..clocks };
-    let few = Replicas { keys: 10, ..clocks };
+    let few = |plan| Replicas { keys: 10, ..plan };
     let rules = |lww| Rules { lww, ordered_writes: true };
     let floor = Floor { share: 0.99, after: Duration::from_millis(100), nodes: 2, writes_only: true };
-    let case = |check, about, source| Case { check, about, source };
     vec![
-        case(Box::new(Convergence::new(rules(false))), "1,000 keys, clocks", Source::Store(clocks)),
-        case(Box::new(Convergence::new(rules(true))), "1,000 keys, timestamps", Source::Store(stamps)),
-        case(Box::new(Resurrection::new(rules(false))), "1,000 keys, clocks", Source::Store(clocks)),
-        case(Box::new(Resurrection::new(rules(false))), "10 keys, clocks", Source::Store(few)),
-        case(Box::<Siblings>::default(), "1,000 keys, clocks", Source::Store(clocks)),
-        case(Box::<Siblings>::default(), "10 keys, clocks", Source::Store(few)),
-        case(Box::<Siblings>::default(), "50,000 carts", Source::Carts),
-        case(Box::<Lww>::default(), "1,000 keys, timestamps", Source::Store(stamps)),
-        case(Box::<Lww>::default(), "10 keys, timestamps", Source::Store(Replicas { keys: 10, ..stamps })),
-        case(Box::new(SetFull::eventual()), "10,000 sets", Source::Sets),
-        case(
-            Box::new(Availability { floor: Some(floor) }),
-            "a partition a second",
-            Source::Partitioned(clocks),
+        store(
+            "1,000 keys, clocks",
+            clocks,
+            vec![
+                Box::new(Convergence::new(rules(false))),
+                Box::new(Resurrection::new(rules(false))),
+                Box::<Siblings>::default(),
+            ],
         ),
+        store(
+            "1,000 keys, timestamps",
+            stamps,
+            vec![Box::new(Convergence::new(rules(true))), Box::<Lww>::default()],
+        ),
+        store(
+            "10 keys, clocks",
+            few(clocks),
+            vec![Box::new(Resurrection::new(rules(false))), Box::<Siblings>::default()],
+        ),
+        store("10 keys, timestamps", few(stamps), vec![Box::<Lww>::default()]),
+        Case { about: "50,000 carts", events: Box::new(carts), checks: vec![Box::<Siblings>::default()] },
+        Case { about: "10,000 sets", events: Box::new(sets), checks: vec![Box::new(SetFull::eventual())] },
+        Case {
+            about: "a partition a second",
+            events: Box::new(move |operations| partitions(Replicas { operations, ..clocks }.run(SEED))),
+            checks: vec![Box::new(Availability { floor: Some(floor) })],
+        },
     ]
+}
+
+/// A store of three replicas, every one of which is read twice in the end.
+fn store(about: &'static str, plan: Replicas, checks: Vec<Box<dyn Check>>) -> Case {
+    let events = move |operations| read_replicas(Replicas { operations, ..plan }.run(SEED));
+    Case { about, events: Box::new(events), checks }
 }
 
 /// What each key's last read showed, as three replicas show it in two rounds.
@@ -170,6 +145,7 @@ impl Writer {
     }
 }
 
+/// Sets of a hundred operations each, one of ten a read.
 fn sets(operations: u32) -> Vec<Event> {
     let mut writer = Writer::new();
     let (add, read) = (writer.add.clone(), writer.read.clone());
@@ -189,6 +165,7 @@ fn sets(operations: u32) -> Vec<Event> {
     writer.events
 }
 
+/// Carts of twenty operations each.
 fn carts(operations: u32) -> Vec<Event> {
     let mut writer = Writer::new();
     let (add, remove, read) = (writer.add.clone(), writer.remove.clone(), writer.read.clone());
@@ -196,12 +173,12 @@ fn carts(operations: u32) -> Vec<Event> {
         let key = Key::from(i64::from(cart));
         let (mut elements, mut counter) = (Vec::<Value>::new(), 0_u64);
         for at in 0..20 {
-            let known = json!({"n1/1": counter});
+            let known = CausalContext::from(json!({"n1/1": counter}));
             let what = writer.rng.random_range(0..10);
             if what < 5 {
                 let (answer, _) = writer.operation(&read, &key, &Value::Null, Value::from(elements.clone()));
                 let extra = answer.extra_mut();
-                extra.context = Some(known);
+                extra.context = Some(known.clone());
                 extra.version = Some(if counter == 0 { json!("") } else { json!(format!("n1/1:{counter}")) });
                 continue;
             }
@@ -214,7 +191,7 @@ fn carts(operations: u32) -> Vec<Event> {
             counter += 1;
             let (answer, call) = writer.operation(f, &key, &element, element.clone());
             let extra = answer.extra_mut();
-            extra.context = Some(json!({"n1/1": counter}));
+            extra.context = Some(json!({"n1/1": counter}).into());
             extra.version = Some(json!(format!("n1/1:{counter}")));
             writer.events[call].extra_mut().context = Some(known);
         }
@@ -222,81 +199,6 @@ fn carts(operations: u32) -> Vec<Event> {
     writer.events
 }
 
-struct Measured {
-    check: &'static str,
-    about: &'static str,
-    median_s: f64,
-    beside_bytes: u64,
-    input_bytes: u64,
-    verdict: String,
-}
-
 fn main() {
-    let mut criterion = Criterion::default().sample_size(10).configure_from_args();
-    let is_test = std::env::args().any(|argument| argument == "--test" || argument == "--list");
-    let mut group = criterion.benchmark_group("convergence_replicas");
-    group.warm_up_time(Duration::from_millis(1)).measurement_time(Duration::from_secs(3));
-    let mut measured = Vec::new();
-    for Case { check, about, source } in cases() {
-        let before_bytes = resident().expect("the kernel tells the memory").now;
-        let events = LazyCell::new(|| source.events(if is_test { 10_000 } else { 1_000_000 }));
-        let (samples, facts) = (RefCell::new(Vec::new()), RefCell::new(None));
-        group.bench_function(format!("{}: {about}", check.name()), |b| {
-            let events: &[Event] = &events;
-            b.iter_custom(|passes| {
-                let mut spent = Duration::ZERO;
-                for _ in 0..passes {
-                    forget_peak().expect("the kernel forgets");
-                    let held = resident().expect("the kernel tells the memory");
-                    let began = processor_time().expect("the kernel tells the time");
-                    let result = check.check(events, &Budget::default());
-                    spent += processor_time().expect("the kernel tells the time") - began;
-                    let peak = resident().expect("the kernel tells the memory").peak;
-                    *facts.borrow_mut() = Some((format!("{:?}", result.valid), held.now, peak - held.now));
-                }
-                samples.borrow_mut().push(spent.as_secs_f64() / passes as f64);
-                spent
-            });
-        });
-        let mut samples = samples.into_inner();
-        samples.sort_by(f64::total_cmp);
-        if let (Some(&median_s), Some((verdict, held, beside_bytes))) =
-            (samples.get(samples.len() / 2), facts.into_inner())
-        {
-            let input_bytes = held.saturating_sub(before_bytes);
-            let check = check.name();
-            measured.push(Measured { check, about, median_s, beside_bytes, input_bytes, verdict });
-        }
-    }
-    group.finish();
-    criterion.final_summary();
-    let content = format!("Measured on {}.\n\n{}", report::machine(), table(&measured));
-    eprintln!("{content}");
-    if is_test || measured.len() < cases().len() {
-        eprintln!("not everything was measured: checker/BENCHMARKS.md is left as it is");
-        return;
-    }
-    report::replace_section(&report::page(), "convergence_replicas", &content)
-        .expect("the page can be written");
-}
-
-fn table(measured: &[Measured]) -> String {
-    let mut text = String::from(
-        "| check | 1 M operations | verdict | must | time | memory beside the events | the events | reached |\n\
-         |---|---|---|---|---|---|---|---|\n",
-    );
-    for Measured { check, about, median_s, beside_bytes, input_bytes, verdict } in measured {
-        let reached = if *median_s < MUST_S && *beside_bytes < MUST_BYTES { "must" } else { "**no**" };
-        let _ = writeln!(
-            text,
-            "| {check} | {about} | {} | < {}, {} | {} | {} | {} | {reached} |",
-            verdict.to_lowercase(),
-            time(MUST_S),
-            megabytes(MUST_BYTES),
-            time(*median_s),
-            megabytes(*beside_bytes),
-            megabytes(*input_bytes),
-        );
-    }
-    text
+    measure("convergence_replicas", &cases());
 }

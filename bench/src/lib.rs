@@ -2,9 +2,11 @@
 //! of the workspace, since nobody needs criterion to run or test growler.
 //!
 //! `benches/worker_loop.rs` and `benches/recorder.rs` measure the harness's own cost,
-//! `benches/linearizability.rs` the checker: its table is `checker/BENCHMARKS.md`. The programs `histories`
-//! and `linearize` are for comparisons with other checkers (`examples/porcupine`).
+//! `benches/linearizability.rs` and `benches/convergence*.rs` the checker: their tables are in
+//! `checker/BENCHMARKS.md`. The programs `histories` and `linearize` are for comparisons with other checkers
+//! (`examples/porcupine`).
 
+pub mod checks;
 pub mod etcd;
 pub mod lines;
 pub mod memory;

@@ -21,10 +21,10 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
-use growler_checker::history::{Consistency, Event, EventType, Name, Process};
+use growler_checker::history::{Consistency, Event, EventType, Name, Names, Process};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// Mean time from a call to its answer, in microseconds.
 const LATENCY_US: f64 = 2_000.0;
@@ -171,6 +171,7 @@ struct Store<'s> {
     /// Of each key, a few states that were once answered: what lies are made of.
     past: Vec<Vec<State>>,
     names: [Name; 2],
+    actors: Names,
     keys: Vec<Name>,
     number: i64,
     events: Vec<Event>,
@@ -192,6 +193,7 @@ impl Replicas {
             epochs: vec![0; self.replicas as usize],
             rows: vec![BTreeMap::new(); self.replicas as usize],
             past: vec![Vec::new(); self.keys as usize],
+            actors: Names::default(),
             names: ["read", "write"].map(Name::from),
             keys: (0..self.keys).map(|key| Name::from(format!("k{key}"))).collect(),
             number: 0,
@@ -410,10 +412,9 @@ impl Store<'_> {
                 .iter()
                 .map(|version| format!("{}:{}", version.dot.0, version.dot.1))
                 .collect();
-            let clock: Map<String, Value> =
-                open.state.clock.iter().map(|(actor, &counter)| (actor.clone(), counter.into())).collect();
+            let clock = open.state.clock.iter().map(|(actor, &counter)| (self.actors.name(actor), counter));
             event.extra_mut().version = Some(dots.join("|").into());
-            event.extra_mut().context = Some(Value::Object(clock));
+            event.extra_mut().context = Some(clock.collect());
         }
         if self.plan.versions == Versions::Timestamps {
             let stamp = shown.map(|version| json!([version.stamp.0, format!("n{}", version.stamp.1 + 1)]));

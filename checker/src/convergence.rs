@@ -23,6 +23,7 @@ mod causes;
 mod ending;
 mod faults;
 mod findings;
+mod groups;
 mod holding;
 mod lives;
 pub mod lww;

@@ -6,6 +6,7 @@
 //! histories by hand, for tests and examples.
 
 mod builder;
+mod context;
 mod event;
 pub(crate) mod hash;
 mod key;
@@ -14,6 +15,7 @@ pub(crate) mod name;
 mod operation;
 
 pub use builder::HistoryBuilder;
+pub use context::CausalContext;
 pub use event::{Consistency, Event, EventType, Extra, Process};
 pub use key::Key;
 pub use name::{Name, Names, Reason};

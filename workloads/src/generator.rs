@@ -21,6 +21,8 @@ pub use replica_reads::{NOT_A_REPLICA, REPLICA_READ, ReplicaReads, SETTLES_WITHI
 
 use std::time::Duration;
 
+use growler_checker::history::{Consistency, Key};
+
 use crate::workload::Invocation;
 
 /// How long a generator lets a worker wait when it has nothing for it now.
@@ -30,4 +32,14 @@ pub const IDLE: Duration = Duration::from_millis(20);
 #[must_use]
 pub fn invocation(f: &'static str, value: serde_json::Value) -> Invocation {
     Invocation { f, key: None, value, consistency: None, via: None, node: None, context: None }
+}
+
+/// An eventually consistent read of this key.
+#[must_use]
+pub fn eventual_read(key: &Key) -> Invocation {
+    Invocation {
+        key: Some(key.clone()),
+        consistency: Some(Consistency::Eventual),
+        ..invocation("read", serde_json::Value::Null)
+    }
 }

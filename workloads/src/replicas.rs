@@ -7,6 +7,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
+use growler_checker::history::CausalContext;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::dynamodb::request::{GetItem, GetOutput, Request};
@@ -81,7 +83,7 @@ impl Tokens {
     /// Keeps what an answer said, the newest of them.
     pub(crate) fn learn(&self, versioning: Option<&Versioning>) {
         let Some(Versioning { token: Some(token), clock: Some(clock), .. }) = versioning else { return };
-        let name = json!(clock).to_string();
+        let Some(name) = name(clock) else { return };
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.tokens.insert(name.clone(), token.clone()).is_some() {
             return;
@@ -95,10 +97,16 @@ impl Tokens {
     }
 
     /// The token that came with this clock.
-    pub(crate) fn of(&self, clock: &Value) -> Option<String> {
+    pub(crate) fn of(&self, clock: &CausalContext) -> Option<String> {
+        let name = name(clock)?;
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.tokens.get(&clock.to_string()).cloned()
+        kept.tokens.get(&name).cloned()
     }
+}
+
+/// What a clock is kept by.
+fn name(clock: &impl Serialize) -> Option<String> {
+    serde_json::to_string(clock).ok()
 }
 
 #[cfg(test)]
@@ -118,14 +126,14 @@ mod tests {
         let tokens = Tokens::default();
         tokens.learn(Some(&versioning(5)));
         tokens.learn(None);
-        assert_eq!(tokens.of(&json!({"n1/3": 5, "n2/1": 1})).as_deref(), Some("t5"));
-        assert_eq!(tokens.of(&json!({"n1/3": 6, "n2/1": 1})), None);
+        assert_eq!(tokens.of(&json!({"n1/3": 5, "n2/1": 1}).into()).as_deref(), Some("t5"));
+        assert_eq!(tokens.of(&json!({"n1/3": 6, "n2/1": 1}).into()), None);
     }
 
     #[test]
     fn the_oldest_are_forgotten_first() {
         let tokens = Tokens::default();
-        let clock = |count: usize| json!({"n1/3": count, "n2/1": 1});
+        let clock = |count: usize| CausalContext::from(json!({"n1/3": count, "n2/1": 1}));
         for count in 0..=KEPT {
             tokens.learn(Some(&versioning(count as u64)));
             tokens.learn(Some(&versioning(count as u64)));

@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use growler_checker::history::{Consistency, Event, EventType, Key};
-use growler_checker::promise::Terms;
+use growler_checker::history::{CausalContext, Consistency, Event, EventType, Key};
+use growler_checker::promise::{EVENTUAL, Terms};
 use growler_checker::verdict::Check;
 use serde_json::Value;
 
@@ -122,7 +122,7 @@ pub struct Invocation {
     pub node: Option<usize>,
     /// The context that it is sent in, as a clock to be recorded: what an earlier event had in its `context`.
     /// Whoever sends it must know the token that came with that clock.
-    pub context: Option<Value>,
+    pub context: Option<CausalContext>,
 }
 
 /// How an operation ended: what the completion's line says.
@@ -240,10 +240,7 @@ impl Mode {
     /// The mode in which `promise` can be judged.
     #[must_use]
     pub fn of(promise: &str) -> Self {
-        match promise {
-            "eventual" | "sessions" | "causal" => Self::Eventual,
-            _ => Self::Strong,
-        }
+        if EVENTUAL.contains(&promise) { Self::Eventual } else { Self::Strong }
     }
 }
 

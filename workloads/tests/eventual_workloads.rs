@@ -8,13 +8,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use growler_checker::history::{Consistency, Event, EventType, Process};
-use growler_checker::promise::Terms;
 use growler_workloads::dynamodb::request::{Expressions, PutItem};
 use growler_workloads::dynamodb::{Ask, Client};
 use growler_workloads::generator::{NOT_A_REPLICA, REPLICA_READ, invocation};
-use growler_workloads::workload::{
-    Completion, Context, Invocation, Mode, Next, Popularity, SetUpError, Shape, Workload,
-};
+use growler_workloads::workload::{Completion, Context, Invocation, Mode, Next, SetUpError, Shape, Workload};
 use growler_workloads::{create, workloads};
 use serde_json::{Value, json};
 use support::fake::{Gaps, dynamodb};
@@ -24,17 +21,7 @@ use support::{Reply, Server};
 const EVENTUAL: [&str; 5] = ["register", "session", "lww", "set", "cart"];
 
 fn shape() -> Shape {
-    Shape {
-        keys: 3,
-        popularity: Popularity::Uniform,
-        ops_per_key: 100,
-        concurrency: 4,
-        seed: 1,
-        table_prefix: "run1-".into(),
-        mode: Mode::Eventual,
-        terms: Terms::default(),
-        convergence: Duration::from_secs(10),
-    }
+    support::shape(Mode::Eventual, 3)
 }
 
 struct Bench {
@@ -101,7 +88,8 @@ async fn run(bench: &Bench, steps: u64) -> Vec<(Invocation, Completion)> {
         let completion = bench.workload.invoke(&bench.client, &op).await;
         let mut ended = event(completion.kind, completion.value.clone());
         let versioning = completion.versioning.as_deref();
-        ended.extra_mut().context = versioning.and_then(|v| v.clock.clone()).map(|clock| json!(clock));
+        ended.extra_mut().context =
+            versioning.and_then(|v| v.clock.clone()).map(|clock| clock.into_iter().collect());
         ended.extra_mut().version = versioning.map(|v| json!(v.version));
         generator.update(&ended);
         done.push((op, completion));
@@ -166,7 +154,7 @@ async fn a_register_asks_for_no_old_images_and_for_eventual_reads() {
 async fn a_write_in_a_context_sends_the_token_that_came_with_its_clock() {
     let bench = Bench::new("register", versioned()).await;
     let write = |value: i64, context: Value| Invocation {
-        context: Some(context),
+        context: Some(context.into()),
         ..invocation("write", json!(value))
     };
     bench.done("write", json!(1)).await;

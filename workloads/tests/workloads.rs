@@ -8,30 +8,17 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use growler_checker::history::{Consistency, EventType};
-use growler_checker::promise::Terms;
 use growler_workloads::dynamodb::Client;
 use growler_workloads::generator::invocation;
 use growler_workloads::probe::Canary;
-use growler_workloads::workload::{
-    Completion, Context, Invocation, Mode, Next, Popularity, SetUpError, Shape, Workload,
-};
+use growler_workloads::workload::{Completion, Context, Invocation, Mode, Next, SetUpError, Shape, Workload};
 use growler_workloads::{create, workloads};
 use serde_json::{Value, json};
 use support::fake::{Gaps, dynamodb};
 use support::{Reply, Server, client};
 
 fn shape() -> Shape {
-    Shape {
-        keys: 5,
-        popularity: Popularity::Uniform,
-        ops_per_key: 100,
-        concurrency: 4,
-        seed: 1,
-        table_prefix: "run1-".into(),
-        mode: Mode::Strong,
-        terms: Terms::default(),
-        convergence: Duration::from_secs(10),
-    }
+    support::shape(Mode::Strong, 5)
 }
 
 struct Bench {

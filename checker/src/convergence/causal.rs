@@ -90,7 +90,7 @@ impl Check for Causal {
             audit.sweep(events.len());
             pasts.sessions(audit.lines, audit.before);
             report.baseless(audit.baseless);
-            report.lacking(&pasts, audit.lacking, &audit.kinds, &audit.rates);
+            report.lacking(&pasts, audit.lacking, &audit.rates);
             report.circles(circle::find(&book, &shown, &pasts));
         }
         let mut result = report.result();
@@ -128,9 +128,10 @@ struct Audit<'b, 'h> {
     causes: &'b [Place],
     vectors: Vectors,
     trails: Trails,
-    by_session_and_life: HashMap<(u32, u32), u32, Fast>,
-    /// Whose trail each is.
-    owners: Vec<u32>,
+    /// Of each answered operation, the trail of its session in the life that it tells of, or [`NONE`].
+    trail: Vec<u32>,
+    /// Of each trail, its session and life.
+    owners: Vec<(u32, u32)>,
     lives: Lives,
     /// What any session wrote or was shown of each life of a key.
     logs: Logs,
@@ -144,7 +145,6 @@ struct Audit<'b, 'h> {
     baseless: Vec<(Place, Option<Place>)>,
     /// Operations that lack something of their past.
     lacking: Vec<Place>,
-    kinds: words::Kinds<'h>,
     rates: Vec<words::Rate>,
 }
 
@@ -156,7 +156,7 @@ impl<'b, 'h> Audit<'b, 'h> {
             causes,
             vectors,
             trails: Trails::default(),
-            by_session_and_life: HashMap::default(),
+            trail: Vec::new(),
             owners: Vec::new(),
             lives: Lives::new(book),
             logs: Logs::new(book.lives()),
@@ -165,12 +165,33 @@ impl<'b, 'h> Audit<'b, 'h> {
             before: vec![0; book.entries.len()],
             baseless: Vec::new(),
             lacking: Vec::new(),
-            kinds: words::Kinds::default(),
             rates: Vec::new(),
         }
     }
 
+    /// Numbers what each session tells of each life of a key. A pass of its own, which does not wait for one
+    /// look-up after the other.
+    fn number(&mut self) {
+        let book = self.book;
+        let mut known: HashMap<(u32, u32), u32, Fast> = HashMap::default();
+        self.trail = vec![NONE; book.entries.len()];
+        for (place, entry) in (0..).zip(&book.entries).filter(|(_, entry)| entry.is_ok()) {
+            let life = match book.order(place) {
+                _ if entry.act == Act::Other => None,
+                Order::Clock => shown_dot(book, self.causes, place).map(|dot| book.life_of(dot)),
+                _ => book.life(place).filter(|_| book.needs(place) > 0),
+            };
+            let Some(life) = life else { continue };
+            self.trail[place as usize] = *known.entry((entry.session, life)).or_insert_with(|| {
+                self.owners.push((entry.session, life));
+                self.asked.push(NONE);
+                self.trails.open()
+            });
+        }
+    }
+
     fn sweep(&mut self, events: usize) {
+        self.number();
         for (place, ends) in super::moments(self.book, events) {
             let entry = self.book.entry_at(place);
             if entry.act == Act::Other {
@@ -221,11 +242,11 @@ impl<'b, 'h> Audit<'b, 'h> {
                 if std::mem::replace(&mut self.asked[trail as usize], place) == place {
                     return false;
                 }
-                let until = self.vectors.of(entry.session, self.owners[trail as usize]);
+                let until = self.vectors.of(entry.session, self.owners[trail as usize].0);
                 until > 0 && self.trails.missing(self.book, trail, until, place).is_some()
             })
         });
-        let kind = self.kinds.of(self.book.operation(place), entry.act);
+        let kind = usize::from(entry.kind);
         if self.rates.len() <= kind {
             self.rates.resize(kind + 1, words::Rate::default());
         }
@@ -242,18 +263,10 @@ impl<'b, 'h> Audit<'b, 'h> {
         let number = line.len() as u32;
         line.push(place);
         self.vectors.advance(entry.session, number + 1);
+        let trail = self.trail[place as usize];
+        let Some(&(_, life)) = self.owners.get(trail as usize) else { return };
         let compares = self.book.order(place) == Order::Clock;
-        let dot = if compares { shown_dot(self.book, self.causes, place) } else { None };
-        let life = match dot {
-            Some(dot) => self.book.life_of(dot),
-            None if compares || self.book.needs(place) == 0 => return,
-            None => self.book.life(place).unwrap_or_default(),
-        };
-        let trail = *self.by_session_and_life.entry((entry.session, life)).or_insert_with(|| {
-            self.owners.push(entry.session);
-            self.asked.push(NONE);
-            self.trails.open()
-        });
+        let dot = shown_dot(self.book, self.causes, place).filter(|_| compares);
         let needs = self.book.needs(place);
         self.trails.push(trail, number, place, dot.as_slice(), needs);
         self.logs.push(life, trail, dot.as_slice(), needs);

@@ -33,22 +33,24 @@
 mod act;
 mod clock;
 mod keys;
+mod kinds;
 mod line;
 mod lives;
+mod reading;
 mod session;
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
 
-use serde_json::Value;
-
+use super::groups::Groups;
 use crate::history::hash::Fast;
 use crate::history::{Event, Key, Operation, Outcome, PairError, pair};
 
 pub(crate) use act::Act;
 pub(crate) use clock::{Dot, Stamp, add, counter, covers, includes, meet};
 use keys::{Actors, Deletes};
+pub(crate) use kinds::Kinds;
 pub(crate) use session::Session;
 use session::crowded;
 
@@ -108,12 +110,19 @@ impl Order {
     }
 }
 
-/// A piece of a list that many share.
-#[derive(Debug, Clone, Copy, Default)]
+/// A piece of a list that many share, or none.
+#[derive(Debug, Clone, Copy)]
 struct Piece {
     start: u32,
     length: u32,
 }
+
+impl Piece {
+    const NONE: Self = Self { start: u32::MAX, length: 0 };
+}
+
+/// The life of an answer that knows none.
+const NO_LIFE: u32 = u32::MAX;
 
 /// What is known of one operation. See [`Book`] for what its numbers mean.
 #[derive(Debug, Clone, Copy)]
@@ -130,9 +139,12 @@ pub(crate) struct Entry<'h> {
     pub(crate) act: Act,
     /// What is known of its outcome.
     pub(crate) outcome: Outcome,
-    clock: Option<Piece>,
-    sent: Option<Piece>,
-    dots: Option<Piece>,
+    /// Its number among the book's kinds.
+    pub(crate) kind: u16,
+    clock: Piece,
+    sent: Piece,
+    dots: Piece,
+    life: u32,
     /// The store's timestamp of the version shown or made, where the answer carries one.
     pub(crate) stamp: Option<Stamp<'h>>,
     /// The version number, where the answer carries one.
@@ -163,12 +175,14 @@ pub(crate) struct Book<'h> {
     pub(crate) orders: Vec<Order>,
     /// The sessions, in the order of their first operations. Each is a sequence.
     pub(crate) sessions: Vec<Session>,
+    /// The kinds of operations.
+    pub(crate) kinds: Kinds<'h>,
     actors: Actors<'h>,
     dots: Vec<Dot>,
     /// Of each key, its deletes that did not fail.
     deletes: Vec<Deletes>,
     /// Of each actor, its answered writes by their counters. Of several that claim a dot it is the first one's.
-    writers: Vec<Vec<(u64, Place)>>,
+    writers: Groups<(u64, Place)>,
     /// Of each actor, its life.
     lives: Vec<u32>,
     /// Of each life, the call of its last write.
@@ -189,10 +203,11 @@ impl<'h> Book<'h> {
             keys: Vec::new(),
             orders: Vec::new(),
             sessions: Vec::new(),
+            kinds: Kinds::default(),
             actors: Actors::default(),
             dots: Vec::new(),
             deletes: Vec::new(),
-            writers: Vec::new(),
+            writers: Groups::default(),
             lives: Vec::new(),
             last_writes: Vec::new(),
         };
@@ -213,75 +228,6 @@ impl<'h> Book<'h> {
         Ok(book)
     }
 
-    fn entry(&mut self, operation: &Operation<'h>, key: u32, session: u32) -> Entry<'h> {
-        let outcome = operation.outcome();
-        let place = |position: Option<usize>| position.and_then(|at| u32::try_from(at).ok()).unwrap_or(OPEN);
-        let mut entry = Entry {
-            key,
-            session,
-            call: place(Some(operation.call)),
-            end: if outcome == Outcome::Info { OPEN } else { place(operation.ret) },
-            act: Act::of(operation),
-            outcome,
-            clock: None,
-            sent: None,
-            dots: None,
-            stamp: None,
-            number: None,
-            has: ANYTHING,
-            needs: NOTHING,
-        };
-        let found_out = || operation.completion.and_then(|event| event.extra().sent.as_ref());
-        let sent = operation.invocation.extra().context.as_ref().or_else(found_out);
-        entry.sent = sent.and_then(|context| self.read_clock(key, context));
-        if let Some(extra) = operation.completion.filter(|_| outcome == Outcome::Ok).map(Event::extra) {
-            entry.clock = extra.context.as_ref().and_then(|context| self.read_clock(key, context));
-            entry.dots = extra.version.as_ref().and_then(|version| self.read_dots(key, version));
-            entry.stamp = extra.timestamp.as_ref().and_then(Stamp::read);
-            entry.number = extra.version.as_ref().and_then(Value::as_i64);
-        }
-        entry
-    }
-
-    /// Reads `{"n1/3": 5, …}`; none where it is anything else.
-    fn read_clock(&mut self, key: u32, context: &'h Value) -> Option<Piece> {
-        let start = self.dots.len();
-        for (name, counter) in context.as_object()? {
-            let Some(counter) = counter.as_u64() else {
-                self.dots.truncate(start);
-                return None;
-            };
-            if counter > 0 {
-                let actor = self.actors.number(key, name);
-                self.dots.push(Dot { actor, counter });
-            }
-        }
-        self.dots[start..].sort_unstable();
-        self.piece(start)
-    }
-
-    /// Reads `n1/3:5|n2/1:2`, or nothing in it; none where it is anything else.
-    fn read_dots(&mut self, key: u32, version: &'h Value) -> Option<Piece> {
-        let text = version.as_str()?;
-        let start = self.dots.len();
-        for dot in text.split('|').filter(|_| !text.is_empty()) {
-            let read = dot.rsplit_once(':').and_then(|(name, counter)| Some((name, counter.parse().ok()?)));
-            let Some((name, counter)) = read else {
-                self.dots.truncate(start);
-                return None;
-            };
-            let actor = self.actors.number(key, name);
-            self.dots.push(Dot { actor, counter });
-        }
-        self.dots[start..].sort_unstable();
-        self.piece(start)
-    }
-
-    fn piece(&self, start: usize) -> Option<Piece> {
-        let length = u32::try_from(self.dots.len() - start).ok()?;
-        Some(Piece { start: u32::try_from(start).ok()?, length })
-    }
-
     fn choose(&self, rules: Rules) -> Vec<Order> {
         let by_nothing = if rules.ordered_writes { Order::RealTime } else { Order::Nothing };
         let mut orders = vec![by_nothing; self.keys.len()];
@@ -289,7 +235,7 @@ impl<'h> Book<'h> {
             let order = &mut orders[entry.key as usize];
             if rules.lww && entry.stamp.is_some() {
                 *order = Order::Timestamp;
-            } else if entry.clock.is_some() && *order != Order::Timestamp {
+            } else if entry.clock.start != Piece::NONE.start && *order != Order::Timestamp {
                 *order = Order::Clock;
             } else if entry.number.is_some() && matches!(order, Order::RealTime | Order::Nothing) {
                 *order = Order::Integer;
@@ -300,20 +246,16 @@ impl<'h> Book<'h> {
 
     fn index(&mut self) {
         self.deletes.resize_with(self.keys.len(), Deletes::default);
-        let mut writers = vec![Vec::new(); self.actors()];
+        let mut writers = Vec::new();
         for (place, entry) in self.entries.iter().enumerate() {
             if entry.act == Act::Delete && entry.outcome != Outcome::Fail {
                 self.deletes[entry.key as usize].push(entry.call, entry.end);
             }
             if let Some(dot) = self.own_dot(place as Place) {
-                writers[dot.actor as usize].push((dot.counter, place as Place));
+                writers.push((dot.actor, (dot.counter, place as Place)));
             }
         }
-        for of_actor in &mut writers {
-            of_actor.sort_unstable();
-            of_actor.dedup_by_key(|&mut (counter, _)| counter);
-        }
-        self.writers = writers;
+        self.writers = Groups::new(self.actors(), &writers).sorted();
     }
 
     /// The entry at a place.
@@ -328,17 +270,17 @@ impl<'h> Book<'h> {
 
     /// The clock that an answer carries: all that its state had taken in.
     pub(crate) fn clock(&self, place: Place) -> Option<&[Dot]> {
-        self.entries[place as usize].clock.map(|piece| self.cut(piece))
+        self.cut(self.entries[place as usize].clock)
     }
 
     /// The clock that an operation was sent with.
     pub(crate) fn sent(&self, place: Place) -> Option<&[Dot]> {
-        self.entries[place as usize].sent.map(|piece| self.cut(piece))
+        self.cut(self.entries[place as usize].sent)
     }
 
     /// The dots that an answer carries: of a read those of all versions there were, of a write its own.
     pub(crate) fn dots(&self, place: Place) -> Option<&[Dot]> {
-        self.entries[place as usize].dots.map(|piece| self.cut(piece))
+        self.cut(self.entries[place as usize].dots)
     }
 
     /// The dot that an answered write made.
@@ -352,9 +294,9 @@ impl<'h> Book<'h> {
 
     /// The answered write that made a dot, the first if several claim it.
     pub(crate) fn writer(&self, dot: Dot) -> Option<Place> {
-        let of_actor = &self.writers[dot.actor as usize];
-        let at = of_actor.binary_search_by_key(&dot.counter, |&(counter, _)| counter).ok()?;
-        Some(of_actor[at].1)
+        let of_actor = self.writers.of(dot.actor);
+        let first = of_actor.partition_point(|&(counter, _)| counter < dot.counter);
+        of_actor.get(first).filter(|&&(counter, _)| counter == dot.counter).map(|&(_, place)| place)
     }
 
     /// The name of an actor.
@@ -377,8 +319,8 @@ impl<'h> Book<'h> {
         format!("{}:{}", self.actor(dot.actor), dot.counter)
     }
 
-    fn cut(&self, piece: Piece) -> &[Dot] {
-        &self.dots[piece.start as usize..][..piece.length as usize]
+    fn cut(&self, Piece { start, length }: Piece) -> Option<&[Dot]> {
+        self.dots.get(start as usize..start as usize + length as usize)
     }
 
     /// Whether the answer at `later` certainly lacks what the answer at `earlier` wrote or showed, both of one
@@ -447,11 +389,7 @@ impl<'h> Book<'h> {
 
     /// The life that an answer knows; none where it knows nothing.
     pub(crate) fn life(&self, place: Place) -> Option<u32> {
-        if self.order(place) != Order::Clock {
-            return Some((self.lives() - self.keys.len()) as u32 + self.entry_at(place).key);
-        }
-        let dot = [self.clock(place), self.dots(place)].into_iter().flatten().flatten().next()?;
-        Some(self.life_of(*dot))
+        Some(self.entry_at(place).life).filter(|&life| life != NO_LIFE)
     }
 
     /// The life that a dot is of.

@@ -75,7 +75,7 @@ pub(super) fn measure(
         Scope::Key => looks::by_key(events),
         Scope::History => vec![events.to_vec()],
     };
-    let histories: Vec<History> = parts
+    let mut histories: Vec<History> = parts
         .into_iter()
         .filter(|part| check.check(part, &Budget::default()).valid == Validity::Valid)
         .filter_map(History::new)
@@ -88,7 +88,7 @@ pub(super) fn measure(
             let picked = picks(&histories, &places, plan, &mut Dice::new(plan.seed, name));
             let mut tally = Tally { places: total, ..Tally::default() };
             for (history, place) in picked {
-                tally.count(outcome(check, &histories[history], &places[history][place]));
+                tally.count(outcome(check, &mut histories[history], &places[history][place]));
             }
             sensitivity.kinds.insert(kind.name().to_owned(), tally);
         }
@@ -96,7 +96,7 @@ pub(super) fn measure(
     (!sensitivity.kinds.is_empty()).then_some(sensitivity)
 }
 
-/// Which places are tried: one at random in each of as many strata as the plan asks for and affords.
+/// Which places are tried: as many as the plan asks for and affords.
 fn picks(
     histories: &[History],
     places: &[Vec<Change>],
@@ -109,14 +109,13 @@ fn picks(
     let total = all.len() as u64;
     let cost: u64 = all.iter().map(|&(history, _)| histories[history].operations()).sum();
     let affordable = u128::from(plan.operations) * u128::from(total) / u128::from(cost.max(1));
-    let count = total.min(plan.injections).min(u64::try_from(affordable).unwrap_or(u64::MAX).max(1));
-    let border = |i: u64| (u128::from(total) * u128::from(i) / u128::from(count.max(1))) as u64;
-    (0..count).map(|i| all[(border(i) + dice.below(border(i + 1) - border(i))) as usize]).collect()
+    let count = plan.injections.min(u64::try_from(affordable).unwrap_or(u64::MAX).max(1));
+    dice.one_of_each_stratum(total, count).map(|number| all[number as usize]).collect()
 }
 
 /// Whether the check finds the fault; why not.
-fn outcome(check: &dyn Check, history: &History, change: &Change) -> Result<(), &'static Reason> {
-    match check.check(&history.with(change), &Budget::default()).valid {
+fn outcome(check: &dyn Check, history: &mut History, change: &Change) -> Result<(), &'static Reason> {
+    match history.with(change, |events| check.check(events, &Budget::default())).valid {
         Validity::Invalid => Ok(()),
         Validity::Valid => Err(&EXCUSED),
         Validity::Unknown => Err(&UNDECIDED),

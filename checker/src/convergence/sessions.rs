@@ -142,11 +142,16 @@ struct Own {
     reads: u32,
 }
 
+/// No number of what a session did in a life.
+const NOTHING: u32 = u32::MAX;
+
 struct Audit<'b, 'h> {
     book: &'b Book<'h>,
     trails: Trails,
     owns: Vec<Own>,
     by_session_and_life: HashMap<(u32, u32), u32, Fast>,
+    /// Of each answered operation, what its session did in the life that the answer knows, or [`NOTHING`].
+    own: Vec<u32>,
     lives: Lives,
     /// What any session was ever told of each life.
     logs: Logs,
@@ -165,6 +170,7 @@ impl<'b, 'h> Audit<'b, 'h> {
             trails: Trails::default(),
             owns: Vec::new(),
             by_session_and_life: HashMap::default(),
+            own: Vec::new(),
             lives: Lives::new(book),
             logs: Logs::new(book.lives()),
             asked: Vec::new(),
@@ -175,6 +181,7 @@ impl<'b, 'h> Audit<'b, 'h> {
     }
 
     fn sweep(&mut self, events: usize) {
+        self.number();
         for place in super::moments(self.book, events) {
             let (place, ends) = place;
             let entry = self.book.entry_at(place);
@@ -190,14 +197,23 @@ impl<'b, 'h> Audit<'b, 'h> {
         }
     }
 
-    /// What the session of an operation did in a life of its key.
-    fn own(&mut self, session: u32, life: u32) -> u32 {
-        *self.by_session_and_life.entry((session, life)).or_insert_with(|| {
-            let (writes, reads) = (self.trails.open(), self.trails.open());
-            self.owns.push(Own { session, writes, reads });
-            self.asked.push(Place::MAX);
-            (self.owns.len() - 1) as u32
-        })
+    /// Numbers what each session does in each life of a key. A pass of its own, which does not wait for one
+    /// look-up after the other.
+    fn number(&mut self) {
+        let book = self.book;
+        self.own = vec![NOTHING; book.entries.len()];
+        for (place, entry) in (0..).zip(&book.entries) {
+            let life = book.life(place).filter(|_| entry.is_ok() && entry.act != Act::Other);
+            let Some(life) = life else { continue };
+            let session = entry.session;
+            self.own[place as usize] =
+                *self.by_session_and_life.entry((session, life)).or_insert_with(|| {
+                    let (writes, reads) = (self.trails.open(), self.trails.open());
+                    self.owns.push(Own { session, writes, reads });
+                    self.asked.push(Place::MAX);
+                    (self.owns.len() - 1) as u32
+                });
+        }
     }
 
     fn judge(&mut self, place: Place) {
@@ -209,24 +225,29 @@ impl<'b, 'h> Audit<'b, 'h> {
             [Guarantee::MonotonicWrites, Guarantee::WritesFollowReads]
         };
         // Of the session's writes and of its reads: whether there are any, and what is missing of them.
-        let mut own = [(false, None); 2];
+        let mut found = [(false, None); 2];
         for life in self.lives.of(self.book, place) {
-            let Some(&at) = self.by_session_and_life.get(&(entry.session, life)) else { continue };
+            let at = match self.own[place as usize] {
+                own if self.book.life(place) == Some(life) => own,
+                _ => self.by_session_and_life.get(&(entry.session, life)).copied().unwrap_or(NOTHING),
+            };
+            if at == NOTHING {
+                continue;
+            }
             let Own { writes, reads, .. } = self.owns[at as usize];
-            for ((any, missing), trail) in own.iter_mut().zip([writes, reads]) {
+            for ((any, missing), trail) in found.iter_mut().zip([writes, reads]) {
                 *any |= !self.trails.is_empty(trail);
                 *missing = missing.or_else(|| self.trails.missing(self.book, trail, u32::MAX, place));
             }
         }
         let kind = self.report.kind(place);
-        for (guarantee, (any, missing)) in guarantees.into_iter().zip(own) {
+        for (guarantee, (any, missing)) in guarantees.into_iter().zip(found) {
             if any {
                 self.report.judged(guarantee, kind, place, missing.map(|missing| (missing, None)));
             }
         }
         if reads {
-            let own = self.book.life(place).map(|life| self.own(entry.session, life));
-            self.sights.look(place, own);
+            self.sights.look(place, Some(self.own[place as usize]).filter(|&own| own != NOTHING));
             let [writes, looks] = self.others(place);
             self.report.judged(Guarantee::MonotonicWrites, kind, place, writes);
             self.report.judged(Guarantee::WritesFollowReads, kind, place, looks);
@@ -264,6 +285,7 @@ impl<'b, 'h> Audit<'b, 'h> {
         let number = self.done[entry.session as usize];
         self.done[entry.session as usize] += 1;
         let Some(life) = self.book.life(place) else { return };
+        let own = self.own[place as usize];
         let own_dot = self.book.own_dot(place);
         let dots: &[Dot] = match entry.act {
             _ if self.book.order(place) != Order::Clock => &[],
@@ -271,7 +293,6 @@ impl<'b, 'h> Audit<'b, 'h> {
             Act::Write | Act::Delete | Act::Other => own_dot.as_slice(),
         };
         let needs = self.book.needs(place);
-        let own = self.own(entry.session, life);
         let Own { writes, reads, .. } = self.owns[own as usize];
         let trail = if entry.act == Act::Read { reads } else { writes };
         self.trails.push(trail, number, place, dots, needs);

@@ -11,6 +11,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
+use super::groups::Groups;
 use super::order::{Act, Book, Dot, Order, Place};
 use crate::history::Outcome;
 use crate::history::hash::Fast;
@@ -40,9 +41,9 @@ pub(super) struct Shown<'h> {
     /// The dots of writes that were never answered.
     unanswered: HashMap<Dot, Place, Fast>,
     /// Of each actor, the known writes in the order of their counters.
-    by_actor: Vec<Vec<Made>>,
+    by_actor: Groups<Made>,
     /// Of each key whose versions are numbered and that was never deleted, the writes in that order.
-    by_number: Vec<Vec<Made>>,
+    by_number: Groups<Made>,
 }
 
 /// The value that an operation writes; none if it writes nothing or null.
@@ -58,12 +59,15 @@ pub(super) fn written<'h>(book: &Book<'h>, place: Place) -> Option<&'h Value> {
 impl<'h> Shown<'h> {
     /// Looks through a history. Linear, but for sorting.
     pub(super) fn new(book: &Book<'h>) -> Self {
+        let writes = book.entries.iter().filter(|entry| entry.act.writes()).count();
         let mut shown = Self {
-            by_value: HashMap::default(),
+            by_value: HashMap::with_capacity_and_hasher(writes, Fast::default()),
             unanswered: HashMap::default(),
-            by_actor: vec![Vec::new(); book.actors()],
-            by_number: vec![Vec::new(); book.keys.len()],
+            by_actor: Groups::default(),
+            by_number: Groups::default(),
         };
+        let mut by_actor = Vec::with_capacity(writes);
+        let mut by_number = Vec::new();
         let mut deleted = vec![false; book.keys.len()];
         for (place, entry) in book.entries.iter().enumerate() {
             let place = place as Place;
@@ -77,24 +81,20 @@ impl<'h> Shown<'h> {
             }
             // Of several that claim a dot it is the first one's.
             if let Some(dot) = book.own_dot(place).filter(|&dot| book.writer(dot) == Some(place)) {
-                shown.by_actor[dot.actor as usize].push(Made::new(book, dot.counter, place));
+                by_actor.push((dot.actor, Made::new(book, dot.counter, place)));
             }
             if entry.number.is_some() && book.order(place) == Order::Integer {
-                shown.by_number[entry.key as usize].push(Made::new(book, book.needs(place), place));
+                by_number.push((entry.key, Made::new(book, book.needs(place), place)));
             }
         }
-        shown.find_unanswered(book);
-        shown.by_actor.iter_mut().for_each(|writes| writes.sort_unstable());
-        for (numbers, deleted) in shown.by_number.iter_mut().zip(deleted) {
-            if deleted {
-                numbers.clear();
-            }
-            numbers.sort_unstable();
-        }
+        shown.find_unanswered(book, &mut by_actor);
+        by_number.retain(|&(key, _)| !deleted[key as usize]);
+        shown.by_actor = Groups::new(book.actors(), &by_actor).sorted();
+        shown.by_number = Groups::new(book.keys.len(), &by_number).sorted();
         shown
     }
 
-    fn find_unanswered(&mut self, book: &Book<'h>) {
+    fn find_unanswered(&mut self, book: &Book<'h>, by_actor: &mut Vec<(u32, Made)>) {
         for (place, entry) in book.entries.iter().enumerate() {
             let place = place as Place;
             let Some(&[dot]) = book.dots(place) else { continue };
@@ -104,7 +104,7 @@ impl<'h> Shown<'h> {
             let Some(write) = self.by_its_value(book, place) else { continue };
             if book.entry_at(write).outcome == Outcome::Info {
                 self.unanswered.insert(dot, write);
-                self.by_actor[dot.actor as usize].push(Made::new(book, dot.counter, write));
+                by_actor.push((dot.actor, Made::new(book, dot.counter, write)));
             }
         }
     }
@@ -134,19 +134,13 @@ impl<'h> Shown<'h> {
         by_dot.or_else(|| self.by_its_value(book, read))
     }
 
-    /// The writes of an actor with counters above `after`, up to `until`.
-    pub(super) fn minted(&self, actor: u32, after: u64, until: u64) -> &[Made] {
-        between(&self.by_actor[actor as usize], after, until)
+    /// The known writes of an actor, in the order of their counters.
+    pub(super) fn of_actor(&self, actor: u32) -> &[Made] {
+        self.by_actor.of(actor)
     }
 
-    /// The writes of a key that has numbered versions and was never deleted, above `after`, up to `until`.
-    pub(super) fn numbered(&self, key: u32, after: u64, until: u64) -> &[Made] {
-        between(&self.by_number[key as usize], after, until)
+    /// The writes of a key in the order of their numbers, if its versions are numbered and it was never deleted.
+    pub(super) fn numbered(&self, key: u32) -> &[Made] {
+        self.by_number.of(key)
     }
-}
-
-fn between(writes: &[Made], after: u64, until: u64) -> &[Made] {
-    let from = writes.partition_point(|write| write.stand <= after);
-    let to = writes.partition_point(|write| write.stand <= until);
-    writes.get(from..to).unwrap_or_default()
 }

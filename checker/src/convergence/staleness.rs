@@ -33,7 +33,7 @@ use super::lives::Lives;
 use super::order::{Act, Book, Order, Place, Rules, counter};
 use super::sensitivity::{Kind, Scope, measure};
 use super::trails::Logs;
-use super::words::{self, Kinds};
+use super::words;
 use crate::anomaly;
 use crate::history::Event;
 use crate::sensitivity::{Sensitivity, SensitivityPlan};
@@ -107,7 +107,6 @@ struct Audit<'b, 'h> {
     written: Vec<Written>,
     /// Of each key, the write that was answered last.
     last: Vec<Option<Place>>,
-    kinds: Kinds<'h>,
     distributions: Vec<Distribution>,
     too_stale: Vec<(Behind, Place)>,
 }
@@ -124,7 +123,6 @@ impl<'b, 'h> Audit<'b, 'h> {
             logs: Logs::new(book.lives()),
             written,
             last: vec![None; book.keys.len()],
-            kinds: Kinds::default(),
             distributions: Vec::new(),
             too_stale: Vec::new(),
         }
@@ -174,7 +172,7 @@ impl<'b, 'h> Audit<'b, 'h> {
             return;
         }
         let behind = self.behind(place);
-        let kind = self.kinds.of(self.book.operation(place), Act::Read);
+        let kind = usize::from(self.book.entry_at(place).kind);
         if self.distributions.len() <= kind {
             self.distributions.resize_with(kind + 1, Distribution::default);
         }
@@ -226,8 +224,10 @@ impl<'b, 'h> Audit<'b, 'h> {
     }
 
     fn result(mut self) -> CheckResult {
-        let kinds = self.distributions.into_iter().enumerate().skip(1);
-        let kinds = kinds.map(|(kind, distribution)| (self.kinds.name(kind), distribution.json())).collect();
+        let kinds =
+            self.distributions.into_iter().enumerate().filter(|(_, distribution)| distribution.reads() > 0);
+        let kinds =
+            kinds.map(|(kind, distribution)| (self.book.kinds.name(kind), distribution.json())).collect();
         let mut stats: std::collections::BTreeMap<_, _> = words::counts(self.book).into_iter().collect();
         stats.insert("by".to_owned(), serde_json::Value::Object(kinds));
         if let Some(max_ns) = self.max_ns {

@@ -8,6 +8,8 @@
 //! Of several dots of one actor the greatest speaks for all, and of several places in the line the last one:
 //! only for these is it asked whether a forgotten key explains that they are missing.
 
+use smallvec::SmallVec;
+
 use super::order::{Book, Dot, Order, Place, add, counter, includes};
 
 /// What an answer lacks.
@@ -36,7 +38,8 @@ struct Step {
 /// Many trails.
 #[derive(Debug, Default)]
 pub(super) struct Trails {
-    lists: Vec<Vec<Step>>,
+    /// Most sessions do one thing to a life of a key, where keys are many.
+    lists: Vec<SmallVec<[Step; 1]>>,
     clocks: Vec<Dot>,
     scratch: Vec<Dot>,
 }
@@ -44,7 +47,7 @@ pub(super) struct Trails {
 impl Trails {
     /// Begins a trail.
     pub(super) fn open(&mut self) -> u32 {
-        self.lists.push(Vec::new());
+        self.lists.push(SmallVec::new());
         (self.lists.len() - 1) as u32
     }
 
@@ -72,10 +75,7 @@ impl Trails {
     /// What the answer at `later` lacks of the operations of a trail that have numbers below `before`.
     pub(super) fn missing(&self, book: &Book<'_>, trail: u32, before: u32, later: Place) -> Option<Missing> {
         let list = &self.lists[trail as usize];
-        let step = match list.last()? {
-            last if last.number < before => last,
-            _ => &list[list.partition_point(|step| step.number < before).checked_sub(1)?],
-        };
+        let step = &list[steps_below(list, before).checked_sub(1)?];
         if book.order(later) == Order::Clock {
             let clock = book.clock(later)?;
             if includes(clock, self.cut(step)) {
@@ -97,6 +97,16 @@ impl Trails {
     fn cut(&self, step: &Step) -> &[Dot] {
         &self.clocks[step.from as usize..step.to as usize]
     }
+}
+
+/// How many steps have numbers below `before`: by doubling from the end, since it is mostly close to there.
+fn steps_below(list: &[Step], before: u32) -> usize {
+    let (mut from, mut until, mut width) = (list.len(), list.len(), 1);
+    while from > 0 && list[from - 1].number >= before {
+        (from, until) = (from.saturating_sub(width), from);
+        width *= 2;
+    }
+    from + list[from..until].partition_point(|step| step.number < before)
 }
 
 /// One answer more, and the least that includes all of them up to here.

@@ -3,42 +3,6 @@
 use serde_json::{Map, Value, json};
 
 use super::order::{Act, Book, Entry, Order, Place};
-use crate::history::Operation;
-
-/// How operations were asked, for rates: `write`, and of reads what they promise and the way they took:
-/// `eventual`, `strong`, `eventual query`, ….
-#[derive(Debug, Default)]
-pub(super) struct Kinds<'h> {
-    /// Whether it promises no more than eventual consistency, and the way. In the order of their first reads.
-    known: Vec<(bool, Option<&'h str>)>,
-}
-
-impl<'h> Kinds<'h> {
-    /// The number of writes.
-    pub(super) const WRITE: usize = 0;
-
-    /// The number of an operation's kind, from 0. There are few, so they are looked through.
-    pub(super) fn of(&mut self, operation: &Operation<'h>, act: Act) -> usize {
-        if act != Act::Read {
-            return Self::WRITE;
-        }
-        let kind = (operation.is_eventual(), operation.via().filter(|&via| via != "get"));
-        let at = self.known.iter().position(|&known| known == kind).unwrap_or_else(|| {
-            self.known.push(kind);
-            self.known.len() - 1
-        });
-        at + 1
-    }
-
-    /// The name of a number.
-    pub(super) fn name(&self, kind: usize) -> String {
-        let Some(&(eventual, via)) = kind.checked_sub(1).and_then(|at| self.known.get(at)) else {
-            return "write".to_owned();
-        };
-        let promise = if eventual { "eventual" } else { "strong" };
-        via.map_or_else(|| promise.to_owned(), |via| format!("{promise} {via}"))
-    }
-}
 
 /// Operations that were judged, and those of them that did not keep the promise.
 #[derive(Debug, Clone, Copy, Default)]

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Key, Name, Reason};
+use super::{CausalContext, Key, Name, Reason};
 
 /// Who an event belongs to: a numbered client process, or the nemesis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -135,10 +135,10 @@ pub struct Extra {
     pub version: Option<Value>,
     /// The causal context: on a completion what the store returned, on an invocation what the operation was
     /// sent with.
-    pub context: Option<Value>,
+    pub context: Option<CausalContext>,
     /// On a completion: the causal context that the operation was sent with, where it became known only after
     /// the invocation, since the operation began with a read of its own.
-    pub sent: Option<Value>,
+    pub sent: Option<CausalContext>,
     /// The store's own timestamp.
     pub timestamp: Option<Value>,
     /// How many versions the store held beside each other, where it said that there were several.

@@ -14,7 +14,7 @@ use serde::de::{Error, IgnoredAny, MapAccess};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-use super::{Consistency, Event, EventType, Extra, Key, Name, Names, Process, Reason, key};
+use super::{CausalContext, Consistency, Event, EventType, Extra, Key, Name, Names, Process, Reason, key};
 
 /// An event's fields in the order in which they are written.
 #[derive(Serialize)]
@@ -51,9 +51,9 @@ struct Line<'e> {
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<&'e Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    context: Option<&'e Value>,
+    context: Option<&'e CausalContext>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    sent: Option<&'e Value>,
+    sent: Option<&'e CausalContext>,
     #[serde(skip_serializing_if = "Option::is_none")]
     timestamp: Option<&'e Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -281,8 +281,14 @@ impl Draft {
             Field::Token => self.extra().token = map.next_value()?,
             Field::Attempt => self.extra().attempt = map.next_value()?,
             Field::Version => self.extra().version = map.next_value()?,
-            Field::Context => self.extra().context = map.next_value()?,
-            Field::Sent => self.extra().sent = map.next_value()?,
+            Field::Context => {
+                let context: Option<Value> = map.next_value()?;
+                self.extra().context = context.map(|value| names.context(value));
+            }
+            Field::Sent => {
+                let sent: Option<Value> = map.next_value()?;
+                self.extra().sent = sent.map(|value| names.context(value));
+            }
             Field::Timestamp => self.extra().timestamp = map.next_value()?,
             Field::Siblings => self.extra().siblings = map.next_value()?,
             Field::Region => self.extra().region = map.next_value_seed(Maybe(Text(names)))?,

@@ -202,7 +202,7 @@ impl<'de> Deserialize<'de> for Reason {
 const REASONS_MAX: usize = 1 << 12;
 
 /// A text of up to fifteen bytes: the bytes from the lowest up, and the length on top.
-pub(crate) type Letters = u128;
+pub(crate) type Letters = (u64, u64);
 
 /// The letters of a text, if it is short enough.
 pub(crate) fn letters(text: &str) -> Option<Letters> {
@@ -210,7 +210,8 @@ pub(crate) fn letters(text: &str) -> Option<Letters> {
     let mut letters = [0; 16];
     letters[..15].get_mut(..bytes.len())?.copy_from_slice(bytes);
     letters[15] = u8::try_from(bytes.len()).ok()?;
-    Some(u128::from_le_bytes(letters))
+    let (halves, _) = letters.as_chunks::<8>();
+    Some((u64::from_le_bytes(halves[0]), u64::from_le_bytes(halves[1])))
 }
 
 /// Gives out one [`Name`] for all equal texts, and one [`Reason`] for all equal errors.

@@ -97,15 +97,13 @@ fn affordable(subjects: &[Subject<'_, '_>], plan: &SensitivityPlan) -> Vec<Pick>
     picks(subjects, u64::try_from(fewer).unwrap_or(plan.injections).max(1), plan.seed)
 }
 
-/// `count` places of each kind, or all where there are not as many: one at random in each of `count` strata.
+/// `count` places of each kind, or all where there are not as many.
 fn picks(subjects: &[Subject<'_, '_>], count: u64, seed: u64) -> Vec<Pick> {
     let mut picks = Vec::new();
     for kind in Kind::ALL {
         let mut dice = Dice::new(seed, kind as u64);
         let total: u64 = subjects.iter().map(|subject| subject.places[kind as usize].len() as u64).sum();
-        let strata = count.min(total);
-        let border = |i: u64| (u128::from(total) * u128::from(i) / u128::from(strata.max(1))) as u64;
-        let mut numbers = (0..strata).map(|i| border(i) + dice.below(border(i + 1) - border(i))).peekable();
+        let mut numbers = dice.one_of_each_stratum(total, count).peekable();
         let mut passed = 0;
         for (at, subject) in subjects.iter().enumerate() {
             let places = &subject.places[kind as usize];

@@ -1,8 +1,7 @@
 //! Random choices that follow from a seed: `SplitMix64` (Steele, Lea & Flood 2014).
 //!
 //! A measure draws a few thousand numbers, and only needs them well spread and the same everywhere and for
-//! ever. That is ten lines; a random number library would be the checker's first dependency that is no
-//! format.
+//! ever. That is ten lines, and no library's next version can change what a seed gives.
 
 /// A stream of random numbers.
 #[derive(Debug, Clone)]
@@ -33,6 +32,14 @@ impl Dice {
         debug_assert!(limit > 0, "there is no number below 0");
         ((u128::from(self.roll()) * u128::from(limit)) >> 64) as u64
     }
+
+    /// `count` different numbers below `total` in ascending order, or all where there are not as many: one at
+    /// random in each of as many strata.
+    pub(crate) fn one_of_each_stratum(&mut self, total: u64, count: u64) -> impl Iterator<Item = u64> {
+        let count = count.min(total);
+        let border = move |i: u64| (u128::from(total) * u128::from(i) / u128::from(count.max(1))) as u64;
+        (0..count).map(move |i| border(i) + self.below(border(i + 1) - border(i)))
+    }
 }
 
 #[cfg(test)]
@@ -45,6 +52,17 @@ mod tests {
         let mut dice = Dice { state: 1_234_567 };
         let rolled = [dice.roll(), dice.roll(), dice.roll()];
         assert_eq!(rolled, [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]);
+    }
+
+    #[test]
+    fn strata_share_all_numbers_evenly() {
+        let draw = |total, count| Dice::new(1, 2).one_of_each_stratum(total, count).collect::<Vec<_>>();
+        assert!(draw(0, 3).is_empty());
+        assert_eq!(draw(3, 5), [0, 1, 2]);
+        let drawn = draw(1_000, 100);
+        assert_eq!(drawn.len(), 100);
+        assert!(drawn.iter().zip(0..).all(|(number, stratum)| number / 10 == stratum), "{drawn:?}");
+        assert!(drawn.iter().any(|number| number % 10 > 4) && drawn.iter().any(|number| number % 10 < 5));
     }
 
     #[test]

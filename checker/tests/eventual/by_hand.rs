@@ -31,14 +31,14 @@ fn says(history: HistoryBuilder, version: &str, clock: Value, ns: i64) -> Histor
     history.edit(|event| {
         let extra = event.extra_mut();
         extra.version = Some(version.into());
-        extra.context = Some(clock);
+        extra.context = Some(clock.into());
         extra.timestamp = Some(json!([ns, "n1"])).filter(|_| ns > 0);
     })
 }
 
 /// The last invocation was sent with this context.
 fn sent(history: HistoryBuilder, clock: Value) -> HistoryBuilder {
-    history.edit(|event| event.extra_mut().context = Some(clock))
+    history.edit(|event| event.extra_mut().context = Some(clock.into()))
 }
 
 fn wrote(

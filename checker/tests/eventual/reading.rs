@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use growler_checker::history::{Event, EventType, Process};
+use growler_checker::history::{CausalContext, Event, EventType, Process};
 use serde_json::Value;
 
 pub(crate) type Dot = (String, u64);
@@ -164,9 +164,9 @@ pub(crate) fn keys(events: &[Event]) -> BTreeMap<String, Vec<Op>> {
     keys
 }
 
-fn clock(context: Option<&Value>) -> Option<Clock> {
-    let entries = context?.as_object()?.iter();
-    Some(entries.map(|(actor, counter)| (actor.clone(), counter.as_u64().expect("a counter"))).collect())
+fn clock(context: Option<&CausalContext>) -> Option<Clock> {
+    let entries = context?.clock()?.iter();
+    Some(entries.map(|(actor, counter)| (actor.to_string(), *counter)).collect())
 }
 
 fn stamp(value: &Value) -> Option<Stamp> {

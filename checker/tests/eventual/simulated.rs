@@ -284,7 +284,7 @@ impl Store<'_> {
         let mut event =
             Event::new(Process::Client(self.clients[at].process), EventType::Invoke, f, call.value.clone());
         (event.key, event.node) = (Some(KEYS[key].into()), Some(name(node).into()));
-        event.extra_mut().context = call.context.as_ref().map(|clock| json!(clock));
+        event.extra_mut().context = call.context.as_ref().map(|clock| json!(clock).into());
         self.push(event);
         self.clients[at].open = Some(call);
     }
@@ -346,7 +346,7 @@ impl Store<'_> {
         self.resolve(&mut state);
         let extra = answer.extra_mut();
         extra.version = Some(json!(format!("{actor}:{counter}")));
-        extra.context = Some(json!(state.clock));
+        extra.context = Some(json!(state.clock).into());
         extra.timestamp = Some(json!(stamp));
         extra.siblings = Some(state.versions.len() as u64).filter(|&n| n > 1);
         if call.context.is_none() && self.rng.random_bool(0.5) {
@@ -368,7 +368,7 @@ impl Store<'_> {
         dots.sort();
         let extra = answer.extra_mut();
         extra.version = Some(json!(dots.join("|")));
-        extra.context = Some(json!(state.clock));
+        extra.context = Some(json!(state.clock).into());
         extra.timestamp = version.map(|version| json!(version.stamp));
         extra.siblings = Some(state.versions.len() as u64).filter(|&n| n > 1);
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use growler_checker::convergence::order::Rules;
-use growler_checker::history::{Consistency, Event, EventType, Process};
+use growler_checker::history::{CausalContext, Consistency, Event, EventType, Process};
 use serde_json::Value;
 
 /// Past the end of all histories.
@@ -325,10 +325,9 @@ fn answered(op: &mut Op, event: &Event) {
     op.answered_ns = event.time;
     op.value = event.value.clone();
     let extra = event.extra();
-    let clock = extra.context.as_ref().and_then(Value::as_object);
+    let clock = extra.context.as_ref().and_then(CausalContext::clock);
     op.clock = clock.map(|clock| {
-        let counters =
-            clock.iter().map(|(actor, counter)| (actor.clone(), counter.as_u64().expect("a counter")));
+        let counters = clock.iter().map(|(actor, counter)| (actor.to_string(), *counter));
         counters.filter(|&(_, counter)| counter > 0).collect()
     });
     op.dots = extra.version.as_ref().and_then(Value::as_str).map(|text| {

@@ -13,7 +13,7 @@ pub(crate) fn clock(history: HistoryBuilder, dots: &str, clock: &str) -> History
         .collect();
     history.edit(|event| {
         event.extra_mut().version = Some(dots.into());
-        event.extra_mut().context = Some(Value::Object(clock));
+        event.extra_mut().context = Some(Value::Object(clock).into());
     })
 }
 

@@ -37,22 +37,16 @@ pub(crate) fn limits_of(system: &System<'_>, nodes: usize) -> Limits {
 /// The terms of a recorded run; nothing is known of a history that comes without one.
 pub(crate) fn recorded_terms(test: Option<&TestFile>, bounds: Bounds) -> Terms {
     let Some(test) = test else {
-        return Terms { floor: bounds.min_availability.map(alone), ..with_bounds(bounds) };
+        // Of a cluster of which nothing is known, every side is held to the floor.
+        let floor = |share| Floor { share, after: SLOW, nodes: 1, writes_only: true };
+        let floor = bounds.min_availability.map(floor);
+        return Terms { max_staleness: bounds.max_staleness, floor, ..Terms::default() };
     };
     let settings = test.options.get("set").cloned().unwrap_or_default();
     let settings: BTreeMap<String, String> = serde_json::from_value(settings).unwrap_or_default();
     let store = test.options.get("store").and_then(serde_json::Value::as_str);
     let system = System { store, settings: &settings, faults: &[] };
     terms(&system, test.nodes.len(), bounds.or_recorded(test))
-}
-
-fn with_bounds(bounds: Bounds) -> Terms {
-    Terms { max_staleness: bounds.max_staleness, ..Terms::default() }
-}
-
-/// A floor for a cluster of which nothing is known: every side is held to it.
-fn alone(share: f64) -> Floor {
-    Floor { share, after: SLOW, nodes: 1, writes_only: true }
 }
 
 #[cfg(test)]

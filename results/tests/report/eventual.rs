@@ -48,7 +48,7 @@ impl Names {
             event.node = Some(node.as_str().into());
             event.extra_mut().timestamp = Some(json!([1_000 + event.index, node]));
             event.extra_mut().version = Some(version.into());
-            event.extra_mut().context = Some(clock);
+            event.extra_mut().context = Some(clock.into());
         })
     }
 

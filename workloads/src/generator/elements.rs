@@ -7,12 +7,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use growler_checker::history::{Consistency, Event, EventType, Key};
+use growler_checker::history::{Event, EventType, Key};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
-use super::{Ending, FinalReads, Hops, KeyPool, OpenWrites, ReplicaReads, Through, invocation};
+use super::{
+    Ending, FinalReads, Hops, KeyPool, OpenWrites, ReplicaReads, Through, eventual_read, invocation,
+};
 use crate::workload::{Context, Generator, Invocation, Next, Shape};
 
 /// How often a workload does what, in percent; the rest are additions.
@@ -97,14 +99,6 @@ impl ElementsGenerator {
     }
 }
 
-fn eventual_read(key: &Key) -> Invocation {
-    Invocation {
-        key: Some(key.clone()),
-        consistency: Some(Consistency::Eventual),
-        ..invocation("read", Value::Null)
-    }
-}
-
 impl Generator for ElementsGenerator {
     fn next(&mut self, context: &Context) -> Next {
         if let Some(ending) = &mut self.ending {
@@ -151,7 +145,7 @@ mod tests {
     use super::*;
     use crate::generator::REPLICA_READ;
     use crate::workload::{Mode, Popularity};
-    use growler_checker::history::Process;
+    use growler_checker::history::{Consistency, Process};
     use growler_checker::promise::Terms;
     use std::collections::HashSet;
 

@@ -10,12 +10,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use growler_checker::history::{Consistency, Event, EventType, Key};
+use growler_checker::history::{CausalContext, Event, EventType, Key};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
-use crate::generator::{Ending, FinalReads, Hops, KeyPool, OpenWrites, ReplicaReads, Through, invocation};
+use crate::generator::{
+    Ending, FinalReads, Hops, KeyPool, OpenWrites, ReplicaReads, Through, eventual_read, invocation,
+};
 use crate::workload::{Context, Generator, Invocation, Next, Shape};
 
 /// How often a workload does what, in percent where nothing else is said.
@@ -111,15 +113,6 @@ impl EventualGenerator {
     }
 }
 
-/// An eventual read of this key.
-fn eventual_read(key: &Key) -> Invocation {
-    Invocation {
-        key: Some(key.clone()),
-        consistency: Some(Consistency::Eventual),
-        ..invocation("read", Value::Null)
-    }
-}
-
 impl Generator for EventualGenerator {
     fn next(&mut self, context: &Context) -> Next {
         if let Some(ending) = &mut self.ending {
@@ -160,12 +153,12 @@ impl Generator for EventualGenerator {
 #[derive(Debug, Default)]
 struct Sessions {
     latest: BTreeMap<u64, Key>,
-    seen: BTreeMap<Key, BTreeMap<u64, Value>>,
+    seen: BTreeMap<Key, BTreeMap<u64, CausalContext>>,
 }
 
 impl Sessions {
     /// The clock of the last answer that this client had for the key.
-    fn seen(&self, client: u64, key: &Key) -> Option<&Value> {
+    fn seen(&self, client: u64, key: &Key) -> Option<&CausalContext> {
         self.seen.get(key)?.get(&client)
     }
 

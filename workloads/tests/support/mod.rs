@@ -10,9 +10,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use growler_checker::promise::Terms;
 use growler_workloads::dynamodb::{
     Caps, Client, ClientConfig, ClientFactory, Credentials, Endpoint, Identity,
 };
+use growler_workloads::workload::{Mode, Popularity, Shape};
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -239,4 +241,19 @@ pub fn endpoint(url: &str, connect_to: Option<SocketAddr>) -> Endpoint {
 
 pub fn client(url: &str, timeout: Duration) -> Client {
     factory(vec![endpoint(url, None)], timeout, None).client(0).unwrap()
+}
+
+/// A small run in this mode, on a quick store.
+pub fn shape(mode: Mode, keys: usize) -> Shape {
+    Shape {
+        keys,
+        popularity: Popularity::Uniform,
+        ops_per_key: 100,
+        concurrency: 4,
+        seed: 1,
+        table_prefix: "run1-".into(),
+        mode,
+        terms: Terms::default(),
+        convergence: Duration::from_secs(10),
+    }
 }

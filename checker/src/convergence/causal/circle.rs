@@ -2,8 +2,8 @@
 //!
 //! Version order is kept as few steps as give it all: of versions in a line, from each to the next; of clocks,
 //! from each write of an actor to its next, and from the greatest known write of each actor that a write's clock
-//! covers. What has nothing before it cannot
-//! be on a circle, and is peeled off until nothing more is; in a history without circles that is all, in O(n).
+//! covers. What has nothing before it cannot be on a circle, and is peeled off until nothing more is; in a
+//! history without circles that is all, in O(n).
 //! What is left is taken apart into strongly connected components, and for each the shortest circle is sought
 //! through a limited number of its steps of version order.
 
@@ -12,48 +12,21 @@ use petgraph::graph::DiGraph;
 
 use super::NONE;
 use super::path::{Hop, Pasts};
+use crate::convergence::groups::Groups;
 use crate::convergence::order::{Act, Book, Order, Place};
 use crate::convergence::shown::Shown;
 
 /// Of each component, the circle is sought through so many of its steps of version order, the earliest.
 const TRIES: usize = 32;
 
-/// Steps of version order, by the write that comes later.
-struct Superseded {
-    starts: Vec<u32>,
-    writes: Vec<Place>,
-}
-
-impl Superseded {
-    fn of(&self, write: Place) -> &[Place] {
-        &self.writes[self.starts[write as usize] as usize..self.starts[write as usize + 1] as usize]
-    }
-
-    /// From pairs of the later and the earlier.
-    fn new(operations: usize, steps: &[(Place, Place)]) -> Self {
-        let mut starts = vec![0; operations + 1];
-        for &(later, _) in steps {
-            starts[later as usize + 1] += 1;
-        }
-        for at in 0..operations {
-            starts[at + 1] += starts[at];
-        }
-        let mut next = starts.clone();
-        let mut writes = vec![0; steps.len()];
-        for &(later, earlier) in steps {
-            let at = &mut next[later as usize];
-            writes[*at as usize] = earlier;
-            *at += 1;
-        }
-        Self { starts, writes }
-    }
-}
+/// Of each write, those that it comes after by a step of version order.
+type Superseded = Groups<Place>;
 
 /// The shortest circles that were found, one for each component: each hop from the one before it, the first
 /// from the last by a step of version order.
 pub(super) fn find(book: &Book<'_>, shown: &Shown<'_>, pasts: &Pasts<'_, '_>) -> Vec<Vec<Hop>> {
     let superseded = version_order(book, shown);
-    if superseded.writes.is_empty() {
+    if superseded.is_empty() {
         return Vec::new();
     }
     let left = peel(pasts, &superseded);
@@ -83,7 +56,7 @@ fn version_order(book: &Book<'_>, shown: &Shown<'_>) -> Superseded {
         }
     }
     for actor in 0..book.actors() as u32 {
-        let minted = shown.minted(actor, 0, u64::MAX);
+        let minted = shown.of_actor(actor);
         if minted.first().is_some_and(|write| book.order(write.place) == Order::Clock) {
             steps.extend(minted.windows(2).map(|pair| (pair[1].place, pair[0].place)));
         }
@@ -101,7 +74,9 @@ fn version_order(book: &Book<'_>, shown: &Shown<'_>) -> Superseded {
 /// The greatest known write of each actor that a write's clock covers.
 fn covered(book: &Book<'_>, shown: &Shown<'_>, write: Place, steps: &mut Vec<(Place, Place)>) {
     for &dot in book.clock(write).unwrap_or_default() {
-        let earlier = shown.minted(dot.actor, 0, dot.counter).iter().rev().map(|earlier| earlier.place);
+        let minted = shown.of_actor(dot.actor);
+        let covered = minted.partition_point(|earlier| earlier.stand <= dot.counter);
+        let earlier = minted[..covered].iter().rev().map(|earlier| earlier.place);
         steps.extend(earlier.filter(|&earlier| earlier != write).take(1).map(|earlier| (write, earlier)));
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::path::{Hop, Pasts, Step};
 use crate::anomaly::CAUSALITY_VIOLATED;
 use crate::convergence::order::{Book, Place};
-use crate::convergence::words::{Kinds, Rate, deed, who};
+use crate::convergence::words::{Rate, deed, who};
 use crate::history::Outcome;
 use crate::verdict::{Anomaly, CheckResult, Validity};
 
@@ -64,15 +64,9 @@ impl<'b, 'h> Report<'b, 'h> {
     }
 
     /// Operations that lack something of their past.
-    pub(super) fn lacking(
-        &mut self,
-        pasts: &Pasts<'_, 'h>,
-        lacking: Vec<Place>,
-        kinds: &Kinds<'_>,
-        rates: &[Rate],
-    ) {
+    pub(super) fn lacking(&mut self, pasts: &Pasts<'_, 'h>, lacking: Vec<Place>, rates: &[Rate]) {
         let by_kind = rates.iter().enumerate().filter(|(_, rate)| rate.judged > 0);
-        let by_kind = by_kind.map(|(kind, rate)| (kinds.name(kind), rate.json())).collect();
+        let by_kind = by_kind.map(|(kind, rate)| (self.book.kinds.name(kind), rate.json())).collect();
         self.stats.insert("by".to_owned(), Value::Object(by_kind));
         self.stats.insert("lacking".to_owned(), json!(lacking.len()));
         for place in lacking.into_iter().take(SHOWN) {

@@ -2,7 +2,7 @@
 //!
 //! Disjoint sets, with the shortening of paths as they are walked (Tarjan & van Leeuwen 1984).
 
-use super::Book;
+use super::{Book, NO_LIFE, Order};
 
 /// Finds the life of each actor, and each life's last write. Behind those of the actors comes one for each key,
 /// for versions that stand in a line.
@@ -32,6 +32,12 @@ pub(super) fn tell_apart(book: &mut Book<'_>) {
             let last = &mut book.last_writes[book.lives[dot.actor as usize] as usize];
             *last = call.max(*last);
         }
+        book.entries[place as usize].life = if book.order(place) == Order::Clock {
+            let known = [book.clock(place), book.dots(place)].into_iter().flatten().flatten().next();
+            known.map_or(NO_LIFE, |&dot| book.life_of(dot))
+        } else {
+            lives + book.entry_at(place).key
+        };
     }
 }
 

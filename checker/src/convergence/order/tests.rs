@@ -10,7 +10,7 @@ fn told(history: HistoryBuilder, version: &str, clock: Value, stamp: Option<(i64
     history.edit(|event| {
         let extra = event.extra_mut();
         extra.version = Some(version.into());
-        extra.context = Some(clock);
+        extra.context = Some(clock.into());
         extra.timestamp = stamp.map(|(ns, node)| json!([ns, node]));
     })
 }

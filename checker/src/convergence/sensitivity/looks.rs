@@ -181,16 +181,21 @@ impl History {
         None
     }
 
-    /// A copy with the fault.
-    pub(super) fn with(&self, change: &Change) -> Vec<Event> {
-        let mut events = self.events.clone();
-        for &at in &change.at {
-            match change.to {
-                Answer::Older(from) => replace(&mut events[at], &self.events[from]),
-                Answer::Without(dot) => drop_dot(&mut events[at], dot),
+    /// What somebody makes of the history with the fault, which is then taken back.
+    pub(super) fn with<T>(&mut self, change: &Change, look: impl FnOnce(&[Event]) -> T) -> T {
+        let right: Vec<Event> = change.at.iter().map(|&at| self.events[at].clone()).collect();
+        match change.to {
+            Answer::Older(from) => {
+                let from = self.events[from].clone();
+                change.at.iter().for_each(|&at| replace(&mut self.events[at], &from));
             }
+            Answer::Without(dot) => change.at.iter().for_each(|&at| drop_dot(&mut self.events[at], dot)),
         }
-        events
+        let result = look(&self.events);
+        for (&at, right) in change.at.iter().zip(right) {
+            self.events[at] = right;
+        }
+        result
     }
 }
 

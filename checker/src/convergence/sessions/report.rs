@@ -8,7 +8,7 @@ use super::Guarantee;
 use super::sight::Sighting;
 use crate::convergence::order::{Book, Place};
 use crate::convergence::trails::Missing;
-use crate::convergence::words::{Kinds, Rate, deed, key, who};
+use crate::convergence::words::{Rate, deed, key, who};
 use crate::verdict::{Anomaly, CheckResult, Validity};
 
 /// Of each guarantee, so many violations are shown; all are counted.
@@ -16,7 +16,6 @@ const SHOWN: u64 = 10;
 
 pub(super) struct Report<'b, 'h> {
     book: &'b Book<'h>,
-    kinds: Kinds<'h>,
     /// Of each kind of operation, of each guarantee.
     rates: Vec<[Rate; 4]>,
     anomalies: Vec<Anomaly>,
@@ -24,12 +23,12 @@ pub(super) struct Report<'b, 'h> {
 
 impl<'b, 'h> Report<'b, 'h> {
     pub(super) fn new(book: &'b Book<'h>) -> Self {
-        Self { book, kinds: Kinds::default(), rates: vec![[Rate::default(); 4]], anomalies: Vec::new() }
+        Self { book, rates: vec![[Rate::default(); 4]], anomalies: Vec::new() }
     }
 
     /// The number of an operation's kind.
     pub(super) fn kind(&mut self, place: Place) -> usize {
-        let kind = self.kinds.of(self.book.operation(place), self.book.entry_at(place).act);
+        let kind = usize::from(self.book.entry_at(place).kind);
         if self.rates.len() <= kind {
             self.rates.resize(kind + 1, [Rate::default(); 4]);
         }
@@ -116,7 +115,7 @@ impl<'b, 'h> Report<'b, 'h> {
             let of_kinds = self.rates.iter().map(|rates| rates[guarantee as usize]).enumerate();
             let judged = of_kinds.filter(|(_, rate)| rate.judged > 0);
             rate["by"] =
-                Value::Object(judged.map(|(kind, rate)| (self.kinds.name(kind), rate.json())).collect());
+                Value::Object(judged.map(|(kind, rate)| (self.book.kinds.name(kind), rate.json())).collect());
             stats.insert(guarantee.name().to_owned(), rate);
         }
         let valid = if self.anomalies.is_empty() { Validity::Valid } else { Validity::Invalid };

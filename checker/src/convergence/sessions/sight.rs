@@ -6,7 +6,9 @@
 
 use std::collections::HashMap;
 
-use crate::convergence::order::{Book, Dot, Order, Place, add, counter};
+use smallvec::SmallVec;
+
+use crate::convergence::order::{Book, Dot, Order, Place};
 use crate::convergence::shown::{Made, Shown};
 use crate::history::hash::Fast;
 
@@ -20,12 +22,8 @@ pub(super) struct Sighting {
     pub(super) read: Place,
 }
 
-/// What of a key a session has looked at already.
-#[derive(Debug, Default)]
-struct Taken {
-    clock: Vec<Dot>,
-    number: u64,
-}
+/// A line of versions, an actor's or a key's, and how many of its writes a session has looked at already.
+type Taken = (u32, u32);
 
 /// All sightings so far.
 pub(super) struct Sights<'b, 'h> {
@@ -35,7 +33,7 @@ pub(super) struct Sights<'b, 'h> {
     before: Vec<u32>,
     seen: Seen,
     /// By the number of what a session did in a life of a key.
-    taken: Vec<Taken>,
+    taken: Vec<SmallVec<[Taken; 4]>>,
     steps: u64,
     /// The read at which the budget was spent.
     pub(super) exhausted: Option<Place>,
@@ -78,56 +76,65 @@ impl<'b, 'h> Sights<'b, 'h> {
     /// A read, in what its session did in a life of the key, if it knows one: what has it taken in that the
     /// session had not seen before?
     pub(super) fn look(&mut self, read: Place, own: Option<u32>) {
-        if let Some(own) = own {
-            self.take(read, own as usize);
-        }
-        if let Some(write) = self.shown.write_of(self.book, read) {
+        let seen = own.is_some_and(|own| self.take(read, own as usize));
+        if !seen && let Some(write) = self.shown.write_of(self.book, read) {
             let entry = self.book.entry_at(write);
             self.see(read, &[Made { stand: 0, place: write, session: entry.session, call: entry.call }]);
         }
     }
 
-    fn take(&mut self, read: Place, own: usize) {
+    /// Notes what a read has taken in. Gives whether the write that it shows is among that for certain.
+    fn take(&mut self, read: Place, own: usize) -> bool {
         if self.taken.len() <= own {
-            self.taken.resize_with(own + 1, Taken::default);
+            self.taken.resize_with(own + 1, SmallVec::new);
         }
-        let mut taken = std::mem::take(&mut self.taken[own]);
-        if let Some(clock) = self.book.clock(read) {
-            for &dot in clock {
-                let after = counter(&taken.clock, dot.actor);
-                // A write that is only begun later must be looked at again by then.
-                let early = self.see(read, self.shown.minted(dot.actor, after, dot.counter));
-                let counter = early.map_or(dot.counter, |early| early.saturating_sub(1));
-                if counter > after {
-                    add(&mut taken.clock, Dot { counter, ..dot });
-                }
+        let (book, shown) = (self.book, self.shown);
+        let entry = book.entry_at(read);
+        let mut seen = false;
+        if let Some(clock) = book.clock(read) {
+            let shows = book.dots(read).unwrap_or_default();
+            for &Dot { actor, counter } in clock {
+                let newest = self.follow(read, own, actor, shown.of_actor(actor), counter);
+                seen |= newest.is_some_and(|counter| *shows == [Dot { actor, counter }]);
             }
-        } else if self.book.order(read) == Order::Integer && self.book.entry_at(read).number.is_some() {
-            let (key, after, until) = (self.book.entry_at(read).key, taken.number, self.book.has(read));
-            let early = self.see(read, self.shown.numbered(key, after, until));
-            let until = early.map_or(until, |early| early.saturating_sub(1));
-            taken.number = after.max(until);
+        } else if book.order(read) == Order::Integer && entry.number.is_some() {
+            self.follow(read, own, entry.key, shown.numbered(entry.key), book.has(read));
         }
-        self.taken[own] = taken;
+        seen
     }
 
-    /// Notes writes that a read has taken in. Gives where the first of them stands that was only begun after the
-    /// read: its answer claims what was there before it.
-    fn see(&mut self, read: Place, writes: &[Made]) -> Option<u64> {
+    /// Notes the writes of a line, up to where they stand that a read has taken in, which its session had not
+    /// looked at before. Gives where the newest stands that it has looked at.
+    fn follow(&mut self, read: Place, own: usize, line: u32, writes: &[Made], until: u64) -> Option<u64> {
+        let taken = &mut self.taken[own];
+        let at = taken.iter().position(|&(known, _)| known == line).unwrap_or_else(|| {
+            taken.push((line, 0));
+            taken.len() - 1
+        });
+        let from = taken[at].1 as usize;
+        let news = writes[from..].iter().take_while(|write| write.stand <= until).count();
+        let looked_at = self.see(read, &writes[from..from + news]);
+        self.taken[own][at].1 += looked_at as u32;
+        (from + looked_at).checked_sub(1).map(|newest| writes[newest].stand)
+    }
+
+    /// Notes writes that a read has taken in. Gives how many of them need not be looked at again: those before
+    /// the first that was only begun after the read, whose answer claims what was there before it.
+    fn see(&mut self, read: Place, writes: &[Made]) -> usize {
         if !self.spend(writes.len() as u64, read) {
-            return None;
+            return writes.len();
         }
         let mut early = None;
         let reader = self.book.entry_at(read);
-        for write in writes {
+        for (at, write) in writes.iter().enumerate() {
             let number = self.before[write.place as usize];
             if write.call > reader.end {
-                early = early.or(Some(write.stand));
+                early = early.or(Some(at));
             } else if write.session != reader.session && number > 0 {
                 self.seen.note(reader.session, write.session, Sighting { number, write: write.place, read });
             }
         }
-        early
+        early.unwrap_or(writes.len())
     }
 }
 

@@ -35,6 +35,11 @@ impl Distribution {
         }
     }
 
+    /// How many were added.
+    pub(super) fn reads(&self) -> u64 {
+        self.reads
+    }
+
     pub(super) fn json(mut self) -> Value {
         let stale = self.versions.len() as u64;
         self.versions.sort_unstable();

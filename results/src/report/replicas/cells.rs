@@ -185,8 +185,8 @@ fn timestamp(timestamp: &Value) -> Cell {
 /// after those on which they do not, and are counted where there are many.
 fn contexts(extras: &[Option<&Extra>]) -> Vec<Option<Cell>> {
     let clock = |extra: &&Option<&Extra>| -> Option<BTreeMap<String, u64>> {
-        let entries = extra.as_ref()?.context.as_ref()?.as_object()?.iter();
-        Some(entries.filter_map(|(actor, n)| Some((actor.clone(), n.as_u64()?))).collect())
+        let entries = extra.as_ref()?.context.as_ref()?.clock()?.iter();
+        Some(entries.map(|(actor, n)| (actor.to_string(), *n)).collect())
     };
     let clocks: Vec<Option<BTreeMap<String, u64>>> = extras.iter().map(|extra| clock(&extra)).collect();
     let mut furthest: BTreeMap<&String, u64> = BTreeMap::new();
@@ -230,7 +230,7 @@ mod tests {
             .map(|(value, version, context)| {
                 let mut end = event(EventType::Ok, value);
                 end.extra_mut().version = Some((*version).into());
-                end.extra_mut().context = Some(context.clone());
+                end.extra_mut().context = Some(context.clone().into());
                 (event(EventType::Invoke, &Value::Null), end)
             })
             .collect();

@@ -175,12 +175,12 @@ fn has(answer: &Operation<'_>, write: &Operation<'_>, of_key: &[Operation<'_>]) 
 fn by_clock(dot: &str, held: &Event) -> Option<Has> {
     let (actor, counter) = dot.rsplit_once(':')?;
     let counter: u64 = counter.parse().ok()?;
-    let clock = held.extra().context.as_ref()?.as_object()?;
+    let clock = held.extra().context.as_ref()?.clock()?;
     let shown = held.extra().version.as_ref().and_then(Value::as_str);
     if shown.is_some_and(|versions| versions.split('|').any(|version| version == dot)) {
         return Some(Has::Shows);
     }
-    let covered = clock.get(actor).and_then(Value::as_u64).is_some_and(|n| n >= counter);
+    let covered = clock.iter().any(|(name, covered)| name == actor && *covered >= counter);
     Some(if covered { Has::Knows } else { Has::Lacks })
 }
 
@@ -216,7 +216,7 @@ mod tests {
         history.edit(move |event| {
             event.node = Some(node.as_str().into());
             event.extra_mut().version = Some(version);
-            event.extra_mut().context = Some(context);
+            event.extra_mut().context = Some(context.into());
         })
     }
 

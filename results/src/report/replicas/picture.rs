@@ -293,7 +293,7 @@ mod tests {
             event.node = Some(node.into());
             event.time = ms * 1_000_000;
             event.extra_mut().version = Some(version.into());
-            event.extra_mut().context = Some(json!({"n1/1": clock}));
+            event.extra_mut().context = Some(json!({"n1/1": clock}).into());
         }
         events
     }

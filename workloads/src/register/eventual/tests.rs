@@ -41,7 +41,7 @@ fn operations(habits: Habits, shape: &Shape, count: usize) -> Vec<(u64, Invocati
         let Next::Op(op) = generator.next(&context) else { panic!("the load goes on") };
         generator.update(&event(&op, client, EventType::Invoke));
         let mut done = event(&op, client, EventType::Ok);
-        done.extra_mut().context = Some(json!({"n1/1": step}));
+        done.extra_mut().context = Some(json!({"n1/1": step}).into());
         generator.update(&done);
         operations.push((client, op));
     }
@@ -99,7 +99,7 @@ fn a_context_is_what_the_same_client_last_saw_of_the_same_key() {
         let place = (*client, op.key.clone().unwrap());
         if let Some(context) = &op.context {
             assert_eq!(op.f, "write");
-            assert_eq!(*context, json!({"n1/1": last[&place]}));
+            assert_eq!(*context, json!({"n1/1": last[&place]}).into());
             carried += 1;
         }
         last.insert(place, step);
@@ -135,7 +135,7 @@ fn what_sessions_have_seen_of_retired_keys_is_forgotten() {
         let context = Context { time: Duration::from_millis(step), client: step % 4, nodes: 5 };
         let Next::Op(op) = generator.next(&context) else { panic!("the load goes on") };
         let mut done = event(&op, step % 4, EventType::Ok);
-        done.extra_mut().context = Some(json!({"n1/1": step}));
+        done.extra_mut().context = Some(json!({"n1/1": step}).into());
         generator.update(&done);
         assert!(generator.sessions.seen.len() <= 12);
     }
