@@ -21,7 +21,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
-use growler_checker::history::{Consistency, Event, EventType, Name, Names, Process};
+use growler_checker::history::{Consistency, Event, EventType, Name, Names, Process, Timestamp};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
@@ -417,7 +417,10 @@ impl Store<'_> {
             event.extra_mut().context = Some(clock.collect());
         }
         if self.plan.versions == Versions::Timestamps {
-            let stamp = shown.map(|version| json!([version.stamp.0, format!("n{}", version.stamp.1 + 1)]));
+            let stamp = shown.map(|version| {
+                let node = self.actors.name(&format!("n{}", version.stamp.1 + 1));
+                Timestamp::new(version.stamp.0, node)
+            });
             event.extra_mut().timestamp = stamp;
         }
         if self.plan.versions == Versions::Numbers {

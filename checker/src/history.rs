@@ -13,6 +13,7 @@ mod key;
 mod line;
 pub(crate) mod name;
 mod operation;
+mod timestamp;
 
 pub use builder::HistoryBuilder;
 pub use context::CausalContext;
@@ -20,3 +21,4 @@ pub use event::{Consistency, Event, EventType, Extra, Process};
 pub use key::Key;
 pub use name::{Name, Names, Reason};
 pub use operation::{Operation, Outcome, PairError, by_key, pair};
+pub use timestamp::Timestamp;

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{CausalContext, Key, Name, Reason};
+use super::{CausalContext, Key, Name, Reason, Timestamp};
 
 /// Who an event belongs to: a numbered client process, or the nemesis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -140,7 +140,7 @@ pub struct Extra {
     /// the invocation, since the operation began with a read of its own.
     pub sent: Option<CausalContext>,
     /// The store's own timestamp.
-    pub timestamp: Option<Value>,
+    pub timestamp: Option<Timestamp>,
     /// How many versions the store held beside each other, where it said that there were several.
     pub siblings: Option<u64>,
     /// The store's region.

@@ -14,7 +14,9 @@ use serde::de::{Error, IgnoredAny, MapAccess};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-use super::{CausalContext, Consistency, Event, EventType, Extra, Key, Name, Names, Process, Reason, key};
+use super::{
+    CausalContext, Consistency, Event, EventType, Extra, Key, Name, Names, Process, Reason, Timestamp, key,
+};
 
 /// An event's fields in the order in which they are written.
 #[derive(Serialize)]
@@ -55,7 +57,7 @@ struct Line<'e> {
     #[serde(skip_serializing_if = "Option::is_none")]
     sent: Option<&'e CausalContext>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    timestamp: Option<&'e Value>,
+    timestamp: Option<&'e Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     siblings: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -289,7 +291,10 @@ impl Draft {
                 let sent: Option<Value> = map.next_value()?;
                 self.extra().sent = sent.map(|value| names.context(value));
             }
-            Field::Timestamp => self.extra().timestamp = map.next_value()?,
+            Field::Timestamp => {
+                let timestamp: Option<Value> = map.next_value()?;
+                self.extra().timestamp = timestamp.map(|value| names.timestamp(value));
+            }
             Field::Siblings => self.extra().siblings = map.next_value()?,
             Field::Region => self.extra().region = map.next_value_seed(Maybe(Text(names)))?,
             Field::Other => drop(map.next_value::<IgnoredAny>()?),

@@ -32,7 +32,7 @@ fn says(history: HistoryBuilder, version: &str, clock: Value, ns: i64) -> Histor
         let extra = event.extra_mut();
         extra.version = Some(version.into());
         extra.context = Some(clock.into());
-        extra.timestamp = Some(json!([ns, "n1"])).filter(|_| ns > 0);
+        extra.timestamp = Some(json!([ns, "n1"]).into()).filter(|_| ns > 0);
     })
 }
 

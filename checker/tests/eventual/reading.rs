@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use growler_checker::history::{CausalContext, Event, EventType, Process};
+use growler_checker::history::{CausalContext, Event, EventType, Process, Timestamp};
 use serde_json::Value;
 
 pub(crate) type Dot = (String, u64);
@@ -169,8 +169,8 @@ fn clock(context: Option<&CausalContext>) -> Option<Clock> {
     Some(entries.map(|(actor, counter)| (actor.to_string(), *counter)).collect())
 }
 
-fn stamp(value: &Value) -> Option<Stamp> {
-    Some((value.get(0)?.as_i64()?, value.get(1)?.as_str()?.to_owned()))
+fn stamp(timestamp: &Timestamp) -> Option<Stamp> {
+    timestamp.parts().map(|(ns, node)| (ns, node.to_owned()))
 }
 
 fn dots(text: &str) -> Vec<Dot> {

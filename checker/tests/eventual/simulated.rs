@@ -347,7 +347,7 @@ impl Store<'_> {
         let extra = answer.extra_mut();
         extra.version = Some(json!(format!("{actor}:{counter}")));
         extra.context = Some(json!(state.clock).into());
-        extra.timestamp = Some(json!(stamp));
+        extra.timestamp = Some(json!(stamp).into());
         extra.siblings = Some(state.versions.len() as u64).filter(|&n| n > 1);
         if call.context.is_none() && self.rng.random_bool(0.5) {
             answer.observed = Some(before);
@@ -369,7 +369,7 @@ impl Store<'_> {
         let extra = answer.extra_mut();
         extra.version = Some(json!(dots.join("|")));
         extra.context = Some(json!(state.clock).into());
-        extra.timestamp = version.map(|version| json!(version.stamp));
+        extra.timestamp = version.map(|version| json!(version.stamp).into());
         extra.siblings = Some(state.versions.len() as u64).filter(|&n| n > 1);
     }
 

@@ -337,7 +337,8 @@ fn answered(op: &mut Op, event: &Event) {
             .collect()
     });
     op.stamp = extra.timestamp.as_ref().map(|stamp| {
-        (stamp[0].as_i64().expect("nanoseconds"), stamp[1].as_str().expect("a node").to_owned())
+        let (ns, node) = stamp.parts().expect("nanoseconds and a node");
+        (ns, node.to_owned())
     });
     op.number = extra.version.as_ref().and_then(Value::as_i64);
 }

@@ -19,7 +19,7 @@ pub(crate) fn clock(history: HistoryBuilder, dots: &str, clock: &str) -> History
 
 /// The last event carries this timestamp.
 pub(crate) fn stamp(history: HistoryBuilder, ns: i64, node: &str) -> HistoryBuilder {
-    history.edit(|event| event.extra_mut().timestamp = Some(serde_json::json!([ns, node])))
+    history.edit(|event| event.extra_mut().timestamp = Some(serde_json::json!([ns, node]).into()))
 }
 
 /// The last event carries this version number.

@@ -10,12 +10,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use growler_checker::history::{Event, EventType, Extra, Name, Process};
+use growler_checker::history::{Event, EventType, Extra, Name, Process, Timestamp};
 use growler_results::history::Recorder;
 use growler_workloads::dynamodb::{Client, Versioning};
 use growler_workloads::workload::{BACK_OFF, Completion, Context, Generator, Invocation, Next, Workload};
 use parking_lot::Mutex;
-use serde_json::json;
 use tokio::sync::{Notify, watch};
 
 use super::arrivals::Arrivals;
@@ -231,7 +230,7 @@ impl Load {
 fn record_versions(extra: &mut Extra, versioning: Versioning) {
     extra.version = Some(versioning.version.into());
     extra.context = versioning.clock.map(|clock| clock.into_iter().collect());
-    extra.timestamp = versioning.timestamp.map(|(ns, node)| json!([ns, node]));
+    extra.timestamp = versioning.timestamp.map(|(ns, node)| Timestamp::new(ns, node));
     extra.siblings = versioning.siblings.filter(|count| *count > 1);
 }
 
@@ -264,7 +263,7 @@ mod tests {
             siblings: Some(1),
         };
         let recorded = |versioning: &Versioning| {
-            let mut event = Event::new(Process::Client(1), EventType::Ok, "read", json!(4));
+            let mut event = Event::new(Process::Client(1), EventType::Ok, "read", 4.into());
             record_versions(event.extra_mut(), versioning.clone());
             serde_json::to_string(&event).unwrap()
         };

@@ -41,6 +41,11 @@ pub struct Drawn {
 pub struct Panel {
     /// What all its rows have in common, apart from the axes.
     pub title: String,
+    /// Where several options tell panels apart and a new value of the first one begins here: that value. A line
+    /// of panels begins here, which all have it.
+    pub line: Option<String>,
+    /// The title without the line's value.
+    pub caption: String,
     /// The values along x.
     pub xs: Vec<String>,
     /// The values along y with their cells.
@@ -73,7 +78,7 @@ struct Spot {
 
 /// A panel before it has colours.
 struct Grid {
-    title: String,
+    panel: Vec<String>,
     xs: Vec<String>,
     rows: Vec<(String, Vec<Spot>)>,
 }
@@ -93,7 +98,7 @@ fn drawn(suite: &SuiteFile, map: &Map, figure: &Figure) -> Drawn {
         answers,
         holes,
         axes: (short(&map.x).to_owned(), short(&map.y).to_owned()),
-        panels: grids.into_iter().map(|grid| grid.coloured(figure, &scale)).collect(),
+        panels: coloured(grids, map, figure, &scale),
     }
 }
 
@@ -110,21 +115,36 @@ fn grids(suite: &SuiteFile, map: &Map, figure: &Figure) -> Vec<Grid> {
             spot(suite, figure, &found)
         };
         let rows = ys.iter().map(|y| (y.clone(), xs.iter().map(|x| spot(x, y)).collect())).collect();
-        Grid { title: title(map, &panel), xs, rows }
+        Grid { panel, xs, rows }
     };
     in_order(places.iter().map(|(_, place)| &place.panel)).into_iter().map(grid).collect()
 }
 
-impl Grid {
-    fn coloured(self, figure: &Figure, scale: &Scale) -> Panel {
-        let cell = |spot: Spot| Cell {
-            text: figure.words(&spot.whole),
-            style: scale.style(&spot.whole),
-            row: spot.row.map(|at| at + 1),
-        };
-        let row = |(y, spots): (String, Vec<Spot>)| (y, spots.into_iter().map(cell).collect());
-        Panel { title: self.title, xs: self.xs, rows: self.rows.into_iter().map(row).collect() }
-    }
+fn coloured(grids: Vec<Grid>, map: &Map, figure: &Figure, scale: &Scale) -> Vec<Panel> {
+    // With one option or none, all panels are on one line, which needs no name.
+    let lines = usize::from(map.panels.len() > 1);
+    let mut last = None;
+    let panel = |grid: Grid| {
+        let line = title(&map.panels[..lines], &grid.panel);
+        let begins = lines > 0 && last.replace(line.clone()).as_ref() != Some(&line);
+        Panel {
+            title: title(&map.panels, &grid.panel),
+            caption: title(&map.panels[lines..], &grid.panel[lines..]),
+            line: begins.then_some(line),
+            xs: grid.xs,
+            rows: grid.rows.into_iter().map(|row| cells(row, figure, scale)).collect(),
+        }
+    };
+    grids.into_iter().map(panel).collect()
+}
+
+fn cells((y, spots): (String, Vec<Spot>), figure: &Figure, scale: &Scale) -> (String, Vec<Cell>) {
+    let cell = |spot: Spot| Cell {
+        text: figure.words(&spot.whole),
+        style: scale.style(&spot.whole),
+        row: spot.row.map(|at| at + 1),
+    };
+    (y, spots.into_iter().map(cell).collect())
 }
 
 /// Where a row is drawn. A row without a value on one of the axes is not.
@@ -186,8 +206,8 @@ fn short(option: &str) -> &str {
     option.strip_prefix("set.").unwrap_or(option)
 }
 
-fn title(map: &Map, values: &[String]) -> String {
-    let named = map.panels.iter().zip(values).map(|(option, value)| format!("{} = {value}", short(option)));
+fn title(options: &[String], values: &[String]) -> String {
+    let named = options.iter().zip(values).map(|(option, value)| format!("{} = {value}", short(option)));
     named.collect::<Vec<_>>().join(" · ")
 }
 
@@ -321,6 +341,7 @@ mod tests {
         assert_eq!(figure.axes, ("r".to_owned(), "w".to_owned()));
         let titles: Vec<_> = figure.panels.iter().map(|panel| panel.title.as_str()).collect();
         assert_eq!(titles, ["quorum = strict", "quorum = sloppy"], "in the order of the rows");
+        assert!(figure.panels.iter().all(|panel| panel.line.is_none() && panel.caption == panel.title));
         let strict = &figure.panels[0];
         assert_eq!(strict.xs, ["2", "10"], "numbers by size");
         let (y, cells) = &strict.rows[0];
@@ -330,6 +351,28 @@ mod tests {
         let (_, cells) = &strict.rows[1];
         assert_eq!((cells[0].style.as_str(), cells[1].text.as_str()), ("none", "–"), "a hole stays a hole");
         assert_eq!(figure.panels[1].rows[0].1[0].style, "shade-5");
+    }
+
+    #[test]
+    fn of_several_options_that_tell_panels_apart_the_first_has_a_line_for_each_value() {
+        let rows = [(1, "strict"), (1, "sloppy"), (2, "strict"), (2, "sloppy")];
+        let rows = rows
+            .map(|(n, quorum)| row(json!({"set": {"n": n, "r": 1, "w": 1, "quorum": quorum}}), &[json!(1)]));
+        let mut suite = suite(rows.into(), Figure::default());
+        suite.map.iter_mut().for_each(|map| map.panels.insert(0, "set.n".to_owned()));
+        let drawn = draw(&suite);
+        let lines: Vec<_> =
+            drawn[0].panels.iter().map(|panel| (panel.line.as_deref(), &*panel.caption)).collect();
+        assert_eq!(
+            lines,
+            [
+                (Some("n = 1"), "quorum = strict"),
+                (None, "quorum = sloppy"),
+                (Some("n = 2"), "quorum = strict"),
+                (None, "quorum = sloppy"),
+            ]
+        );
+        assert_eq!(drawn[0].panels[3].title, "n = 2 · quorum = sloppy");
     }
 
     #[test]

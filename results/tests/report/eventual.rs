@@ -46,7 +46,7 @@ impl Names {
             clock.iter().map(|(actor, n)| (actor.replace("n", &self.of("n")), json!(n))).collect();
         history.edit(move |event| {
             event.node = Some(node.as_str().into());
-            event.extra_mut().timestamp = Some(json!([1_000 + event.index, node]));
+            event.extra_mut().timestamp = Some(json!([1_000 + event.index, node]).into());
             event.extra_mut().version = Some(version.into());
             event.extra_mut().context = Some(clock.into());
         })

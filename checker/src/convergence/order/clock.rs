@@ -2,7 +2,7 @@
 //!
 //! A clock is a slice of dots sorted by actor, one for each: it covers every dot of an actor up to the counter.
 
-use serde_json::Value;
+use crate::history::Timestamp;
 
 /// One event of an actor: the name of a version. In a clock: all of the actor's, up to the counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -64,11 +64,8 @@ pub(crate) struct Stamp<'h> {
 }
 
 impl<'h> Stamp<'h> {
-    /// Reads `[ns, "node"]`.
-    pub(crate) fn read(value: &'h Value) -> Option<Self> {
-        match value.as_array()?.as_slice() {
-            [ns, node] => Some(Self { ns: ns.as_i64()?, node: node.as_str()? }),
-            _ => None,
-        }
+    /// Reads what an answer carries.
+    pub(crate) fn read(timestamp: &'h Timestamp) -> Option<Self> {
+        timestamp.parts().map(|(ns, node)| Self { ns, node })
     }
 }

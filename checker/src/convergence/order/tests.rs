@@ -11,7 +11,7 @@ fn told(history: HistoryBuilder, version: &str, clock: Value, stamp: Option<(i64
         let extra = event.extra_mut();
         extra.version = Some(version.into());
         extra.context = Some(clock.into());
-        extra.timestamp = stamp.map(|(ns, node)| json!([ns, node]));
+        extra.timestamp = stamp.map(|(ns, node)| json!([ns, node]).into());
     })
 }
 

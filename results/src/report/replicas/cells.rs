@@ -7,9 +7,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use growler_checker::history::{Event, Extra};
+use growler_checker::history::{Event, Extra, Timestamp};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::picture::Held;
 use crate::operations::{Operation, Outcome, error_name};
@@ -173,11 +173,10 @@ fn version(version: &Value) -> Cell {
 }
 
 /// A timestamp of nanoseconds and node; anything else as it is.
-fn timestamp(timestamp: &Value) -> Cell {
-    let parts = timestamp.as_array().map(Vec::as_slice);
-    Cell::of(match parts {
-        Some([Value::Number(ns), Value::String(node)]) => format!("{ns}, {}", clipped(node)),
-        _ => shown(timestamp),
+fn timestamp(timestamp: &Timestamp) -> Cell {
+    Cell::of(match timestamp.parts() {
+        Some((ns, node)) => format!("{ns}, {}", clipped(node)),
+        None => shown(&json!(timestamp)),
     })
 }
 
