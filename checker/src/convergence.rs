@@ -28,6 +28,7 @@ mod holding;
 mod lives;
 pub mod lww;
 pub mod order;
+mod parts;
 mod remains;
 pub mod replicas;
 pub mod resurrection;

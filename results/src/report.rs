@@ -32,10 +32,11 @@ use crate::series::{bucket_for, series};
 use crate::test_file::Timings;
 
 /// The page's templates, by the names under which they include one another.
-const TEMPLATES: [(&str, &str); 10] = [
+const TEMPLATES: [(&str, &str); 11] = [
     ("page.html", include_str!("report/page/page.html")),
     ("counterexample.html", include_str!("report/page/counterexample.html")),
     ("picture.html", include_str!("report/page/picture.html")),
+    ("meanwhile.html", include_str!("report/page/meanwhile.html")),
     ("replicas.html", include_str!("report/page/replicas.html")),
     ("again.html", include_str!("report/page/again.html")),
     ("figures.html", include_str!("report/page/figures.html")),

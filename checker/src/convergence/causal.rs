@@ -37,16 +37,14 @@ mod path;
 mod report;
 mod vectors;
 
-use std::collections::HashMap;
-
 use super::lives::Lives;
 use super::order::{Act, Book, Dot, Order, Place, Rules};
+use super::parts::Parts;
 use super::sensitivity::{Kind, Scope, measure};
 use super::shown::Shown;
 use super::trails::{Logs, Trails};
 use super::words;
 use crate::history::Event;
-use crate::history::hash::Fast;
 use crate::sensitivity::{Sensitivity, SensitivityPlan};
 use crate::verdict::{Budget, Check, CheckResult, Validity};
 use path::Pasts;
@@ -127,11 +125,9 @@ struct Audit<'b, 'h> {
     shown: &'b Shown<'h>,
     causes: &'b [Place],
     vectors: Vectors,
+    /// What each session tells of each life: a trail for each part.
+    parts: Parts,
     trails: Trails,
-    /// Of each answered operation, the trail of its session in the life that it tells of, or [`NONE`].
-    trail: Vec<u32>,
-    /// Of each trail, its session and life.
-    owners: Vec<(u32, u32)>,
     lives: Lives,
     /// What any session wrote or was shown of each life of a key.
     logs: Logs,
@@ -150,17 +146,20 @@ struct Audit<'b, 'h> {
 
 impl<'b, 'h> Audit<'b, 'h> {
     fn new(book: &'b Book<'h>, shown: &'b Shown<'h>, causes: &'b [Place], vectors: Vectors) -> Self {
+        let parts = Parts::new(book, |place| match book.order(place) {
+            Order::Clock => shown_dot(book, causes, place).map(|dot| book.life_of(dot)),
+            _ => book.life(place).filter(|_| book.needs(place) > 0),
+        });
         Self {
             book,
             shown,
             causes,
             vectors,
-            trails: Trails::default(),
-            trail: Vec::new(),
-            owners: Vec::new(),
+            trails: Trails::new(parts.owners.len()),
             lives: Lives::new(book),
             logs: Logs::new(book.lives()),
-            asked: Vec::new(),
+            asked: vec![NONE; parts.owners.len()],
+            parts,
             lines: vec![Vec::new(); book.sessions.len()],
             before: vec![0; book.entries.len()],
             baseless: Vec::new(),
@@ -169,29 +168,7 @@ impl<'b, 'h> Audit<'b, 'h> {
         }
     }
 
-    /// Numbers what each session tells of each life of a key. A pass of its own, which does not wait for one
-    /// look-up after the other.
-    fn number(&mut self) {
-        let book = self.book;
-        let mut known: HashMap<(u32, u32), u32, Fast> = HashMap::default();
-        self.trail = vec![NONE; book.entries.len()];
-        for (place, entry) in (0..).zip(&book.entries).filter(|(_, entry)| entry.is_ok()) {
-            let life = match book.order(place) {
-                _ if entry.act == Act::Other => None,
-                Order::Clock => shown_dot(book, self.causes, place).map(|dot| book.life_of(dot)),
-                _ => book.life(place).filter(|_| book.needs(place) > 0),
-            };
-            let Some(life) = life else { continue };
-            self.trail[place as usize] = *known.entry((entry.session, life)).or_insert_with(|| {
-                self.owners.push((entry.session, life));
-                self.asked.push(NONE);
-                self.trails.open()
-            });
-        }
-    }
-
     fn sweep(&mut self, events: usize) {
-        self.number();
         for (place, ends) in super::moments(self.book, events) {
             let entry = self.book.entry_at(place);
             if entry.act == Act::Other {
@@ -242,7 +219,7 @@ impl<'b, 'h> Audit<'b, 'h> {
                 if std::mem::replace(&mut self.asked[trail as usize], place) == place {
                     return false;
                 }
-                let until = self.vectors.of(entry.session, self.owners[trail as usize].0);
+                let until = self.vectors.of(entry.session, self.parts.owners[trail as usize].0);
                 until > 0 && self.trails.missing(self.book, trail, until, place).is_some()
             })
         });
@@ -263,8 +240,8 @@ impl<'b, 'h> Audit<'b, 'h> {
         let number = line.len() as u32;
         line.push(place);
         self.vectors.advance(entry.session, number + 1);
-        let trail = self.trail[place as usize];
-        let Some(&(_, life)) = self.owners.get(trail as usize) else { return };
+        let trail = self.parts.of[place as usize];
+        let Some(&(_, life)) = self.parts.owners.get(trail as usize) else { return };
         let compares = self.book.order(place) == Order::Clock;
         let dot = shown_dot(self.book, self.causes, place).filter(|_| compares);
         let needs = self.book.needs(place);

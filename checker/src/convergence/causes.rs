@@ -18,6 +18,7 @@
 //! before by what it covers. So the join of the bounds of all versions of a state tells what that state's whole
 //! past replaced.
 
+use super::groups::Groups;
 use super::order::{Act, Book, Dot, Place, add, covers};
 use crate::history::Outcome;
 
@@ -100,12 +101,7 @@ pub(super) fn of_versions(book: &Book<'_>, versions: &[Dot]) -> Causes {
 }
 
 /// The operations of each key, in order of invocation.
-pub(super) fn by_key(book: &Book<'_>) -> Vec<Vec<Place>> {
-    let mut sizes = vec![0_usize; book.keys.len()];
-    book.entries.iter().for_each(|entry| sizes[entry.key as usize] += 1);
-    let mut split: Vec<Vec<Place>> = sizes.into_iter().map(Vec::with_capacity).collect();
-    for (place, entry) in (0..).zip(&book.entries) {
-        split[entry.key as usize].push(place);
-    }
-    split
+pub(super) fn by_key(book: &Book<'_>) -> Groups<Place> {
+    let pairs: Vec<(u32, Place)> = book.entries.iter().map(|entry| entry.key).zip(0..).collect();
+    Groups::new(book.keys.len(), &pairs)
 }

@@ -54,6 +54,11 @@ impl<T: Copy> Groups<T> {
         &self.items[self.starts[thing as usize] as usize..self.starts[thing as usize + 1] as usize]
     }
 
+    /// All lists, in the order of their things.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &[T]> {
+        self.starts.windows(2).map(|bounds| &self.items[bounds[0] as usize..bounds[1] as usize])
+    }
+
     /// Whether all lists are empty.
     pub(super) fn is_empty(&self) -> bool {
         self.items.is_empty()
@@ -68,7 +73,8 @@ mod tests {
     fn each_thing_has_its_items_in_their_order() {
         let pairs = [(2, 'c'), (0, 'b'), (2, 'a'), (0, 'd')];
         let groups = Groups::new(4, &pairs);
-        let lists = |groups: &Groups<char>| (0..4).map(|thing| groups.of(thing).to_vec()).collect::<Vec<_>>();
+        let lists = |groups: &Groups<char>| groups.iter().map(<[char]>::to_vec).collect::<Vec<_>>();
+        assert_eq!((0..4).map(|thing| groups.of(thing).to_vec()).collect::<Vec<_>>(), lists(&groups));
         assert_eq!(lists(&groups), [vec!['b', 'd'], vec![], vec!['c', 'a'], vec![]]);
         assert_eq!(lists(&groups.sorted()), [vec!['b', 'd'], vec![], vec!['a', 'c'], vec![]]);
         assert!(Groups::<char>::new(3, &[]).is_empty());

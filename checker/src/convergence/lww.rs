@@ -78,15 +78,15 @@ impl Check for Lww {
         };
         let quiet = Quiet::new(events, self.settle);
         let mut audit = Audit { book: &book, findings: Findings::new(), counts: Counts::default() };
-        for places in causes::by_key(&book) {
-            let key = KeyAudit::new(&book, &places);
+        for places in causes::by_key(&book).iter() {
+            let key = KeyAudit::new(&book, places);
             audit.counts.writes += key.writes.len() as u64;
-            audit.by_clocks(&places, &key);
-            let end = quiet.ending(&book, &places).seen();
+            audit.by_clocks(places, &key);
+            let end = quiet.ending(&book, places).seen();
             if let Some(end) = &end {
                 audit.in_the_end(&key, end);
             }
-            audit.count_losses(&places, end.as_ref());
+            audit.count_losses(places, end.as_ref());
         }
         audit.answer()
     }

@@ -93,8 +93,8 @@ impl Check for Convergence {
             converged_ms: Vec::new(),
             counts: Counts::default(),
         };
-        for places in causes::by_key(&book) {
-            audit.key(&places, quiet.ending(&book, &places));
+        for places in causes::by_key(&book).iter() {
+            audit.key(places, quiet.ending(&book, places));
         }
         audit.answer()
     }

@@ -76,17 +76,17 @@ impl Check for Resurrection {
         let quiet = Quiet::new(events, self.settle);
         let mut audit =
             Audit { book: &book, rules: self.rules, findings: Findings::new(), counts: Counts::default() };
-        for places in causes::by_key(&book) {
+        for places in causes::by_key(&book).iter() {
             let deletes: Vec<Place> =
                 places.iter().copied().filter(|&place| audit.is_delete(place)).collect();
             if deletes.is_empty() {
                 continue;
             }
             audit.counts.deletes += deletes.len() as u64;
-            audit.by_clocks(&places, &deletes);
-            audit.tell_apart(&places, &deletes);
-            if let Some(end) = quiet.ending(&book, &places).seen() {
-                audit.in_the_end(&places, &deletes, &end);
+            audit.by_clocks(places, &deletes);
+            audit.tell_apart(places, &deletes);
+            if let Some(end) = quiet.ending(&book, places).seen() {
+                audit.in_the_end(places, &deletes, &end);
             }
         }
         audit.answer()

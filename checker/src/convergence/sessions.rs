@@ -35,17 +35,15 @@
 mod report;
 mod sight;
 
-use std::collections::HashMap;
-
 use super::lives::Lives;
 use super::order::{Act, Book, Dot, Order, Place, Rules};
+use super::parts::{NONE, Parts};
 use super::sensitivity::{Kind, Scope, measure};
 use super::shown::Shown;
 use super::trails::{Logs, Missing, Trails};
 use super::words;
 use crate::anomaly;
 use crate::history::Event;
-use crate::history::hash::Fast;
 use crate::sensitivity::{Sensitivity, SensitivityPlan};
 use crate::verdict::{Budget, Check, CheckResult, Validity};
 use report::Report;
@@ -133,29 +131,21 @@ impl Check for SessionGuarantees {
     }
 }
 
-/// What one session did in one life of a key.
-#[derive(Debug)]
-struct Own {
-    session: u32,
-    /// Trails.
-    writes: u32,
-    reads: u32,
+/// The trails of a part: of its writes, and of its reads.
+fn trails(part: u32) -> [u32; 2] {
+    [2 * part, 2 * part + 1]
 }
-
-/// No number of what a session did in a life.
-const NOTHING: u32 = u32::MAX;
 
 struct Audit<'b, 'h> {
     book: &'b Book<'h>,
+    /// What each session does in the lives that its answers know.
+    parts: Parts,
+    /// Two of each part: of its writes, and of its reads.
     trails: Trails,
-    owns: Vec<Own>,
-    by_session_and_life: HashMap<(u32, u32), u32, Fast>,
-    /// Of each answered operation, what its session did in the life that the answer knows, or [`NOTHING`].
-    own: Vec<u32>,
     lives: Lives,
     /// What any session was ever told of each life.
     logs: Logs,
-    /// By number of what a session did in a life: the last read that was held against it.
+    /// Of each part, the last read that was held against it.
     asked: Vec<Place>,
     /// Of each session, how many of its operations were answered.
     done: Vec<u32>,
@@ -165,15 +155,14 @@ struct Audit<'b, 'h> {
 
 impl<'b, 'h> Audit<'b, 'h> {
     fn new(book: &'b Book<'h>, shown: &'b Shown<'h>, budget: &Budget) -> Self {
+        let parts = Parts::new(book, |place| book.life(place));
         Self {
             book,
-            trails: Trails::default(),
-            owns: Vec::new(),
-            by_session_and_life: HashMap::default(),
-            own: Vec::new(),
+            trails: Trails::new(2 * parts.owners.len()),
             lives: Lives::new(book),
             logs: Logs::new(book.lives()),
-            asked: Vec::new(),
+            asked: vec![Place::MAX; parts.owners.len()],
+            parts,
             done: vec![0; book.sessions.len()],
             sights: Sights::new(book, shown, budget.steps),
             report: Report::new(book),
@@ -181,7 +170,6 @@ impl<'b, 'h> Audit<'b, 'h> {
     }
 
     fn sweep(&mut self, events: usize) {
-        self.number();
         for place in super::moments(self.book, events) {
             let (place, ends) = place;
             let entry = self.book.entry_at(place);
@@ -197,25 +185,6 @@ impl<'b, 'h> Audit<'b, 'h> {
         }
     }
 
-    /// Numbers what each session does in each life of a key. A pass of its own, which does not wait for one
-    /// look-up after the other.
-    fn number(&mut self) {
-        let book = self.book;
-        self.own = vec![NOTHING; book.entries.len()];
-        for (place, entry) in (0..).zip(&book.entries) {
-            let life = book.life(place).filter(|_| entry.is_ok() && entry.act != Act::Other);
-            let Some(life) = life else { continue };
-            let session = entry.session;
-            self.own[place as usize] =
-                *self.by_session_and_life.entry((session, life)).or_insert_with(|| {
-                    let (writes, reads) = (self.trails.open(), self.trails.open());
-                    self.owns.push(Own { session, writes, reads });
-                    self.asked.push(Place::MAX);
-                    (self.owns.len() - 1) as u32
-                });
-        }
-    }
-
     fn judge(&mut self, place: Place) {
         let entry = self.book.entry_at(place);
         let reads = entry.act == Act::Read;
@@ -227,15 +196,12 @@ impl<'b, 'h> Audit<'b, 'h> {
         // Of the session's writes and of its reads: whether there are any, and what is missing of them.
         let mut found = [(false, None); 2];
         for life in self.lives.of(self.book, place) {
-            let at = match self.own[place as usize] {
-                own if self.book.life(place) == Some(life) => own,
-                _ => self.by_session_and_life.get(&(entry.session, life)).copied().unwrap_or(NOTHING),
+            let part = match self.parts.of[place as usize] {
+                own if self.book.life(place) == Some(life) => Some(own),
+                _ => self.parts.find(entry.session, life),
             };
-            if at == NOTHING {
-                continue;
-            }
-            let Own { writes, reads, .. } = self.owns[at as usize];
-            for ((any, missing), trail) in found.iter_mut().zip([writes, reads]) {
+            let Some(part) = part else { continue };
+            for ((any, missing), trail) in found.iter_mut().zip(trails(part)) {
                 *any |= !self.trails.is_empty(trail);
                 *missing = missing.or_else(|| self.trails.missing(self.book, trail, u32::MAX, place));
             }
@@ -247,7 +213,7 @@ impl<'b, 'h> Audit<'b, 'h> {
             }
         }
         if reads {
-            self.sights.look(place, Some(self.own[place as usize]).filter(|&own| own != NOTHING));
+            self.sights.look(place, Some(self.parts.of[place as usize]).filter(|&own| own != NONE));
             let [writes, looks] = self.others(place);
             self.report.judged(Guarantee::MonotonicWrites, kind, place, writes);
             self.report.judged(Guarantee::WritesFollowReads, kind, place, looks);
@@ -259,16 +225,16 @@ impl<'b, 'h> Audit<'b, 'h> {
         let mut found = [None; 2];
         let session = self.book.entry_at(place).session;
         for life in self.lives.of(self.book, place) {
-            for own in self.logs.recent(self.book, life, place) {
-                let Own { session: other, writes, reads } = self.owns[own as usize];
-                if session == other || std::mem::replace(&mut self.asked[own as usize], place) == place {
+            for part in self.logs.recent(self.book, life, place) {
+                let (other, _) = self.parts.owners[part as usize];
+                if session == other || std::mem::replace(&mut self.asked[part as usize], place) == place {
                     continue;
                 }
                 if !self.sights.spend(1, place) {
                     return found;
                 }
                 let Some(sighting) = self.sights.of(session, other) else { continue };
-                for (found, trail) in found.iter_mut().zip([writes, reads]) {
+                for (found, trail) in found.iter_mut().zip(trails(part)) {
                     if found.is_none() {
                         let missing = self.trails.missing(self.book, trail, sighting.number, place);
                         *found = missing.map(|missing| (missing, Some(sighting)));
@@ -285,7 +251,7 @@ impl<'b, 'h> Audit<'b, 'h> {
         let number = self.done[entry.session as usize];
         self.done[entry.session as usize] += 1;
         let Some(life) = self.book.life(place) else { return };
-        let own = self.own[place as usize];
+        let own = self.parts.of[place as usize];
         let own_dot = self.book.own_dot(place);
         let dots: &[Dot] = match entry.act {
             _ if self.book.order(place) != Order::Clock => &[],
@@ -293,7 +259,7 @@ impl<'b, 'h> Audit<'b, 'h> {
             Act::Write | Act::Delete | Act::Other => own_dot.as_slice(),
         };
         let needs = self.book.needs(place);
-        let Own { writes, reads, .. } = self.owns[own as usize];
+        let [writes, reads] = trails(own);
         let trail = if entry.act == Act::Read { reads } else { writes };
         self.trails.push(trail, number, place, dots, needs);
         self.logs.push(life, own, dots, needs);

@@ -76,17 +76,17 @@ impl Check for Siblings {
         };
         let quiet = Quiet::new(events, self.settle);
         let mut audit = Audit { book: &book, findings: Findings::new(), counts: Counts::default() };
-        for places in causes::by_key(&book) {
-            audit.same_dots(&places);
-            let versions = Versions::new(&book, &places);
+        for places in causes::by_key(&book).iter() {
+            audit.same_dots(places);
+            let versions = Versions::new(&book, places);
             for &answer in places.iter().filter(|&&place| shows(&book, place)) {
                 audit.answered(answer);
             }
-            audit.lost(&places, &versions);
-            if let Some(end) = quiet.ending(&book, &places).seen() {
-                audit.in_the_end(&places, &end);
+            audit.lost(places, &versions);
+            if let Some(end) = quiet.ending(&book, places).seen() {
+                audit.in_the_end(places, &end);
             }
-            audit.cart(&places);
+            audit.cart(places);
         }
         audit.answer()
     }

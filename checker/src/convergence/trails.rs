@@ -1,6 +1,6 @@
 //! What a session leaves behind on one key, as something that others must include.
 //!
-//! A [`Trail`](Trails::open) is a list of operations in session order. After each of them it knows the least
+//! A [`Trail`](Trails) is a list of operations in session order. After each of them it knows the least
 //! that includes all up to here: a clock, or a place in the line of versions. So the question "does this answer
 //! include all that this session did before its n-th operation?" takes one search by halves and one comparison,
 //! however long the session is.
@@ -36,7 +36,7 @@ struct Step {
 }
 
 /// Many trails.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Trails {
     /// Most sessions do one thing to a life of a key, where keys are many.
     lists: Vec<SmallVec<[Step; 1]>>,
@@ -45,10 +45,9 @@ pub(super) struct Trails {
 }
 
 impl Trails {
-    /// Begins a trail.
-    pub(super) fn open(&mut self) -> u32 {
-        self.lists.push(SmallVec::new());
-        (self.lists.len() - 1) as u32
+    /// Empty ones, so many.
+    pub(super) fn new(count: usize) -> Self {
+        Self { lists: vec![SmallVec::new(); count], clocks: Vec::new(), scratch: Vec::new() }
     }
 
     /// Adds an operation: what includes it covers these dots, or has what it needs. Numbers must increase.

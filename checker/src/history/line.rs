@@ -284,16 +284,14 @@ impl Draft {
             Field::Attempt => self.extra().attempt = map.next_value()?,
             Field::Version => self.extra().version = map.next_value()?,
             Field::Context => {
-                let context: Option<Value> = map.next_value()?;
-                self.extra().context = context.map(|value| names.context(value));
+                self.extra().context = map.next_value_seed(Maybe(Json))?.map(|value| names.context(value));
             }
             Field::Sent => {
-                let sent: Option<Value> = map.next_value()?;
-                self.extra().sent = sent.map(|value| names.context(value));
+                self.extra().sent = map.next_value_seed(Maybe(Json))?.map(|value| names.context(value));
             }
             Field::Timestamp => {
-                let timestamp: Option<Value> = map.next_value()?;
-                self.extra().timestamp = timestamp.map(|value| names.timestamp(value));
+                self.extra().timestamp =
+                    map.next_value_seed(Maybe(Json))?.map(|value| names.timestamp(value));
             }
             Field::Siblings => self.extra().siblings = map.next_value()?,
             Field::Region => self.extra().region = map.next_value_seed(Maybe(Text(names)))?,

@@ -8,16 +8,16 @@ use crate::history::{CausalContext, Event, Operation, Outcome};
 impl<'h> Book<'h> {
     /// The entry of an operation, but for what only the whole history tells.
     pub(super) fn entry(&mut self, operation: &Operation<'h>, key: u32, session: u32) -> Entry<'h> {
-        let outcome = operation.outcome();
+        let (outcome, act) = (operation.outcome(), Act::of(operation));
         let place = |position: Option<usize>| position.and_then(|at| u32::try_from(at).ok()).unwrap_or(OPEN);
         let mut entry = Entry {
             key,
             session,
             call: place(Some(operation.call)),
             end: if outcome == Outcome::Info { OPEN } else { place(operation.ret) },
-            act: Act::of(operation),
+            act,
             outcome,
-            kind: self.kinds.of(operation, Act::of(operation)),
+            kind: self.kinds.of(operation, act),
             clock: Piece::NONE,
             sent: Piece::NONE,
             dots: Piece::NONE,
