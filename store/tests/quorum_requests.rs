@@ -169,7 +169,7 @@ async fn change(cluster: &Cluster, node: &str, hash: &str, sort: usize, put: boo
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_show_every_live_item_once_though_nodes_differ() {
     let cluster = Cluster::start(5, Options { quorum: Quorum::Strict, ..bare() }).await;
-    cluster.node("n1").create_table(sorted_schema()).await.unwrap();
+    cluster.create_table(sorted_schema()).await;
     // Each node is away for a part of the writes, so no two have the same rows.
     for (round, away) in cluster.names.iter().enumerate() {
         cluster.isolate(std::slice::from_ref(away));

@@ -111,15 +111,21 @@ impl Cluster {
         for name in &names {
             cluster.begin(name).await;
         }
-        cluster.node("n1").create_table(things()).await.unwrap();
-        for name in &names {
+        cluster.create_table(things()).await;
+        cluster.all_up().await;
+        cluster
+    }
+
+    /// Creates a table, and waits until all nodes know it: the one that creates it may not reach them all at once.
+    pub(crate) async fn create_table(&self, schema: TableSchema) {
+        let table = schema.name.clone();
+        self.node("n1").create_table(schema).await.unwrap();
+        for name in &self.names {
             eventually("every node to know the table", async || {
-                cluster.node(name).describe_table("things").await.ok()
+                self.node(name).describe_table(&table).await.ok()
             })
             .await;
         }
-        cluster.all_up().await;
-        cluster
     }
 
     /// Starts a node on its data.
