@@ -32,6 +32,7 @@ mod parts;
 mod remains;
 pub mod replicas;
 pub mod resurrection;
+mod rows;
 mod sensitivity;
 pub mod sessions;
 pub mod set_full;

@@ -20,5 +20,6 @@ pub use context::CausalContext;
 pub use event::{Consistency, Event, EventType, Extra, Process};
 pub use key::Key;
 pub use name::{Name, Names, Reason};
+pub(crate) use operation::Objects;
 pub use operation::{Operation, Outcome, PairError, by_key, pair};
 pub use timestamp::Timestamp;

@@ -86,7 +86,7 @@ impl Check for Causal {
         if let Some(vectors) = vectors {
             let mut audit = Audit::new(&book, &shown, &causes, vectors);
             audit.sweep(events.len());
-            pasts.sessions(audit.lines, audit.before);
+            pasts.sessions(audit.lines);
             report.baseless(audit.baseless);
             report.lacking(&pasts, audit.lacking, &audit.rates);
             report.circles(circle::find(&book, &shown, &pasts));
@@ -135,8 +135,6 @@ struct Audit<'b, 'h> {
     asked: Vec<Place>,
     /// Of each session, its answered operations so far.
     lines: Vec<Vec<Place>>,
-    /// Of each operation, how many of its session were answered before it began.
-    before: Vec<u32>,
     /// Reads of values that nobody can have written by then, with the write that came too late.
     baseless: Vec<(Place, Option<Place>)>,
     /// Operations that lack something of their past.
@@ -155,13 +153,12 @@ impl<'b, 'h> Audit<'b, 'h> {
             shown,
             causes,
             vectors,
-            trails: Trails::new(parts.owners.len()),
+            trails: Trails::new(parts.owners.len(), parts.iter().map(|(_, part)| part)),
             lives: Lives::new(book),
-            logs: Logs::new(book.lives()),
+            logs: Logs::new(book.lives(), parts.lives()),
             asked: vec![NONE; parts.owners.len()],
             parts,
             lines: vec![Vec::new(); book.sessions.len()],
-            before: vec![0; book.entries.len()],
             baseless: Vec::new(),
             lacking: Vec::new(),
             rates: Vec::new(),
@@ -175,7 +172,6 @@ impl<'b, 'h> Audit<'b, 'h> {
                 continue;
             }
             if !ends {
-                self.before[place as usize] = self.lines[entry.session as usize].len() as u32;
                 self.vectors.keep(entry.session, place);
             } else if entry.is_ok() {
                 self.learn(place);
@@ -204,7 +200,7 @@ impl<'b, 'h> Audit<'b, 'h> {
         if write.call > entry.end {
             self.baseless.push((place, Some(cause)));
         } else if write.session != entry.session {
-            let answered = write.is_ok().then(|| self.before[cause as usize] + 1);
+            let answered = write.is_ok().then(|| write.before + 1);
             self.vectors.learn(entry.session, cause, write.session, answered);
         }
     }

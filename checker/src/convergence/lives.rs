@@ -39,13 +39,13 @@ impl Lives {
     /// The lives of which an answer may lack something: its own, and those that cannot be excused as a whole.
     pub(super) fn of<'l>(&'l self, book: &Book<'_>, place: Place) -> impl Iterator<Item = u32> + use<'l> {
         let own = book.life(place).filter(|&life| self.known[life as usize]);
-        let entry = book.entry_at(place);
-        let deleted = book.deleted_until(place);
-        let comparable = book.order(place) == Order::Clock && book.clock(place).is_some();
-        let others = self.of_keys[entry.key as usize]
-            .iter()
-            .rev()
-            .take_while(move |&&(last, _)| comparable && last >= deleted);
+        let mut others = self.of_keys[book.entry_at(place).key as usize].as_slice();
+        let comparable = || book.order(place) == Order::Clock && book.clock(place).is_some();
+        if own.is_some() && others.len() == 1 || !comparable() {
+            others = &[];
+        }
+        let deleted = if others.is_empty() { 0 } else { book.deleted_until(place) };
+        let others = others.iter().rev().take_while(move |&&(last, _)| last >= deleted);
         own.into_iter().chain(others.map(|&(_, life)| life).filter(move |&life| Some(life) != own))
     }
 }

@@ -41,18 +41,15 @@ mod session;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
-
 use super::groups::Groups;
-use crate::history::hash::Fast;
-use crate::history::{Event, Key, Operation, Outcome, PairError, pair};
+use crate::history::{Event, Key, Objects, Operation, Outcome, PairError, pair};
 
 pub(crate) use act::Act;
 pub(crate) use clock::{Dot, Stamp, add, counter, covers, includes, meet};
 use keys::{Actors, Deletes};
 pub(crate) use kinds::Kinds;
 pub(crate) use session::Session;
-use session::crowded;
+use session::Sessions;
 
 /// The place of an operation in [`Book::entries`].
 pub(crate) type Place = u32;
@@ -131,6 +128,8 @@ pub(crate) struct Entry<'h> {
     pub(crate) key: u32,
     /// The number of the session.
     pub(crate) session: u32,
+    /// How many operations of the session had been answered before it began.
+    pub(crate) before: u32,
     /// The position of the invocation.
     pub(crate) call: u32,
     /// The position of the completion; [`OPEN`] where the operation may still take effect.
@@ -211,15 +210,16 @@ impl<'h> Book<'h> {
             lives: Vec::new(),
             last_writes: Vec::new(),
         };
-        let (mut keys, mut sessions) = (HashMap::default(), HashMap::default());
-        let crowded = crowded(&operations);
+        let (mut keys, mut sessions) = (Objects::default(), Sessions::new(&operations));
         for operation in &operations {
-            let key = number_of(&mut keys, &mut book.keys, operation.key());
-            let session = Session::of(operation, &crowded);
-            let session = number_of(&mut sessions, &mut book.sessions, session);
-            let entry = book.entry(operation, key, session);
+            let (session, answered) = sessions.number(operation);
+            let mut entry = book.entry(operation, keys.place(operation.key()), session);
+            entry.before = *answered;
+            *answered += u32::from(entry.is_ok() && entry.act != Act::Other);
             book.entries.push(entry);
         }
+        book.keys = keys.into_keys();
+        book.sessions = sessions.all;
         book.operations = operations;
         book.orders = book.choose(rules);
         book.index();
@@ -371,7 +371,7 @@ impl<'h> Book<'h> {
     }
 
     fn may_be_forgotten(&self, later: Place, clock: &[Dot], dot: Dot) -> bool {
-        if counter(clock, dot.actor) > 0 {
+        if counter(clock, dot.actor) > 0 || !self.may_be_deleted(later, 0) {
             return false;
         }
         let writer = self.writer(dot);
@@ -419,15 +419,4 @@ impl<'h> Book<'h> {
         let entry = self.entry_at(later);
         self.deletes[entry.key as usize].any(since, entry.end)
     }
-}
-
-fn number_of<T: Copy + Eq + std::hash::Hash>(
-    known: &mut HashMap<T, u32, Fast>,
-    all: &mut Vec<T>,
-    item: T,
-) -> u32 {
-    *known.entry(item).or_insert_with(|| {
-        all.push(item);
-        (all.len() - 1) as u32
-    })
 }

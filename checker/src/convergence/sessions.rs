@@ -136,6 +136,12 @@ fn trails(part: u32) -> [u32; 2] {
     [2 * part, 2 * part + 1]
 }
 
+/// The trail of a part that an operation is added to.
+fn trail(part: u32, act: Act) -> u32 {
+    let [writes, reads] = trails(part);
+    if act == Act::Read { reads } else { writes }
+}
+
 struct Audit<'b, 'h> {
     book: &'b Book<'h>,
     /// What each session does in the lives that its answers know.
@@ -147,8 +153,6 @@ struct Audit<'b, 'h> {
     logs: Logs,
     /// Of each part, the last read that was held against it.
     asked: Vec<Place>,
-    /// Of each session, how many of its operations were answered.
-    done: Vec<u32>,
     sights: Sights<'b, 'h>,
     report: Report<'b, 'h>,
 }
@@ -156,29 +160,24 @@ struct Audit<'b, 'h> {
 impl<'b, 'h> Audit<'b, 'h> {
     fn new(book: &'b Book<'h>, shown: &'b Shown<'h>, budget: &Budget) -> Self {
         let parts = Parts::new(book, |place| book.life(place));
+        let pushes = parts.iter().map(|(place, part)| trail(part, book.entry_at(place).act));
         Self {
             book,
-            trails: Trails::new(2 * parts.owners.len()),
+            trails: Trails::new(2 * parts.owners.len(), pushes),
             lives: Lives::new(book),
-            logs: Logs::new(book.lives()),
+            logs: Logs::new(book.lives(), parts.lives()),
             asked: vec![Place::MAX; parts.owners.len()],
             parts,
-            done: vec![0; book.sessions.len()],
             sights: Sights::new(book, shown, budget.steps),
             report: Report::new(book),
         }
     }
 
     fn sweep(&mut self, events: usize) {
-        for place in super::moments(self.book, events) {
-            let (place, ends) = place;
+        for (place, ends) in super::moments(self.book, events) {
             let entry = self.book.entry_at(place);
-            if entry.act == Act::Other || self.book.order(place) == Order::Nothing {
-                continue;
-            }
-            if !ends {
-                self.sights.begun(place, self.done[entry.session as usize]);
-            } else if entry.is_ok() {
+            let judged = entry.is_ok() && entry.act != Act::Other && self.book.order(place) != Order::Nothing;
+            if ends && judged {
                 self.judge(place);
                 self.absorb(place);
             }
@@ -248,8 +247,6 @@ impl<'b, 'h> Audit<'b, 'h> {
     /// From here on, what this operation wrote or was shown is part of its session.
     fn absorb(&mut self, place: Place) {
         let entry = self.book.entry_at(place);
-        let number = self.done[entry.session as usize];
-        self.done[entry.session as usize] += 1;
         let Some(life) = self.book.life(place) else { return };
         let own = self.parts.of[place as usize];
         let own_dot = self.book.own_dot(place);
@@ -259,9 +256,7 @@ impl<'b, 'h> Audit<'b, 'h> {
             Act::Write | Act::Delete | Act::Other => own_dot.as_slice(),
         };
         let needs = self.book.needs(place);
-        let [writes, reads] = trails(own);
-        let trail = if entry.act == Act::Read { reads } else { writes };
-        self.trails.push(trail, number, place, dots, needs);
+        self.trails.push(trail(own, entry.act), entry.before, place, dots, needs);
         self.logs.push(life, own, dots, needs);
         self.lives.seen(self.book, place, life);
     }

@@ -24,12 +24,14 @@ pub(super) struct Made {
     pub(super) place: Place,
     pub(super) session: u32,
     pub(super) call: u32,
+    /// How many operations of its session had been answered before it began.
+    pub(super) before: u32,
 }
 
 impl Made {
-    fn new(book: &Book<'_>, stand: u64, place: Place) -> Self {
+    pub(super) fn new(book: &Book<'_>, stand: u64, place: Place) -> Self {
         let entry = book.entry_at(place);
-        Self { stand, place, session: entry.session, call: entry.call }
+        Self { stand, place, session: entry.session, call: entry.call, before: entry.before }
     }
 }
 

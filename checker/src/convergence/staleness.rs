@@ -97,6 +97,17 @@ struct Written {
     columns: Vec<(u32, Option<Place>)>,
 }
 
+/// The life in which an answered write made a version that compares with others.
+fn life_written(book: &Book<'_>, write: Place) -> Option<u32> {
+    let entry = book.entry_at(write);
+    match book.order(write) {
+        _ if !entry.is_ok() || !entry.act.writes() => None,
+        Order::Nothing => None,
+        Order::Clock => book.own_dot(write).map(|dot| book.life_of(dot)),
+        Order::Timestamp | Order::Integer | Order::RealTime => book.life(write),
+    }
+}
+
 struct Audit<'b, 'h> {
     book: &'b Book<'h>,
     max_ns: Option<u64>,
@@ -114,13 +125,14 @@ struct Audit<'b, 'h> {
 impl<'b, 'h> Audit<'b, 'h> {
     fn new(book: &'b Book<'h>, max_ns: Option<u64>) -> Self {
         let mut written = vec![Written::default(); book.lives()];
+        let writes = (0..book.entries.len() as Place).filter_map(|place| life_written(book, place));
         let columns = column::all(book, |life, column| written[life as usize].columns.push((column, None)));
         Self {
             book,
             max_ns,
             columns,
             lives: Lives::new(book),
-            logs: Logs::new(book.lives()),
+            logs: Logs::new(book.lives(), writes),
             written,
             last: vec![None; book.keys.len()],
             distributions: Vec::new(),
@@ -144,13 +156,8 @@ impl<'b, 'h> Audit<'b, 'h> {
 
     fn write(&mut self, place: Place) {
         self.last[self.book.entry_at(place).key as usize] = Some(place);
-        let compares = self.book.order(place) == Order::Clock;
-        let dot = self.book.own_dot(place).filter(|_| compares);
-        let life = match dot {
-            Some(dot) => self.book.life_of(dot),
-            None if compares => return,
-            None => self.book.life(place).unwrap_or_default(),
-        };
+        let Some(life) = life_written(self.book, place) else { return };
+        let dot = self.book.own_dot(place).filter(|_| self.book.order(place) == Order::Clock);
         self.lives.seen(self.book, place, life);
         let written = &mut self.written[life as usize];
         self.logs.push(life, 0, dot.as_slice(), self.book.needs(place));

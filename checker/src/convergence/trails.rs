@@ -8,9 +8,8 @@
 //! Of several dots of one actor the greatest speaks for all, and of several places in the line the last one:
 //! only for these is it asked whether a forgotten key explains that they are missing.
 
-use smallvec::SmallVec;
-
 use super::order::{Book, Dot, Order, Place, add, counter, includes};
+use super::rows::Rows;
 
 /// What an answer lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +21,7 @@ pub(super) struct Missing {
 }
 
 /// The least that includes all operations up to one of them.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Step {
     /// Which operation of its session this was.
     number: u32,
@@ -38,21 +37,20 @@ struct Step {
 /// Many trails.
 #[derive(Debug)]
 pub(super) struct Trails {
-    /// Most sessions do one thing to a life of a key, where keys are many.
-    lists: Vec<SmallVec<[Step; 1]>>,
+    lists: Rows<Step>,
     clocks: Vec<Dot>,
     scratch: Vec<Dot>,
 }
 
 impl Trails {
-    /// Empty ones, so many.
-    pub(super) fn new(count: usize) -> Self {
-        Self { lists: vec![SmallVec::new(); count], clocks: Vec::new(), scratch: Vec::new() }
+    /// Empty ones, so many; and of each operation that will be added, to which one.
+    pub(super) fn new(count: usize, pushes: impl Iterator<Item = u32>) -> Self {
+        Self { lists: Rows::new(count, pushes), clocks: Vec::new(), scratch: Vec::new() }
     }
 
     /// Adds an operation: what includes it covers these dots, or has what it needs. Numbers must increase.
     pub(super) fn push(&mut self, trail: u32, number: u32, place: Place, dots: &[Dot], needs: u64) {
-        let last = self.lists[trail as usize].last().copied();
+        let last = self.lists.of(trail).last().copied();
         let mut step = Step { number, place, top: place, needs, from: 0, to: 0 };
         if let Some(last) = last {
             if last.needs >= needs {
@@ -68,12 +66,12 @@ impl Trails {
             self.clocks.extend_from_slice(&self.scratch);
             step.to = self.clocks.len() as u32;
         }
-        self.lists[trail as usize].push(step);
+        self.lists.push(trail, step);
     }
 
     /// What the answer at `later` lacks of the operations of a trail that have numbers below `before`.
     pub(super) fn missing(&self, book: &Book<'_>, trail: u32, before: u32, later: Place) -> Option<Missing> {
-        let list = &self.lists[trail as usize];
+        let list = self.lists.of(trail);
         let step = &list[steps_below(list, before).checked_sub(1)?];
         if book.order(later) == Order::Clock {
             let clock = book.clock(later)?;
@@ -90,7 +88,7 @@ impl Trails {
 
     /// Whether nothing was added to a trail yet.
     pub(super) fn is_empty(&self, trail: u32) -> bool {
-        self.lists[trail as usize].is_empty()
+        self.lists.is_empty(trail)
     }
 
     fn cut(&self, step: &Step) -> &[Dot] {
@@ -109,7 +107,7 @@ fn steps_below(list: &[Step], before: u32) -> usize {
 }
 
 /// One answer more, and the least that includes all of them up to here.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Stage {
     /// Who gave it: a number of the caller's.
     own: u32,
@@ -123,20 +121,20 @@ struct Stage {
 /// nothing of anybody; and who does not lacks nothing but of the last ones.
 #[derive(Debug)]
 pub(super) struct Logs {
-    lists: Vec<Vec<Stage>>,
+    lists: Rows<Stage>,
     clocks: Vec<Dot>,
     scratch: Vec<Dot>,
 }
 
 impl Logs {
-    /// Empty ones, so many.
-    pub(super) fn new(lives: usize) -> Self {
-        Self { lists: vec![Vec::new(); lives], clocks: Vec::new(), scratch: Vec::new() }
+    /// Empty ones, so many; and of each answer that will be added, to which one.
+    pub(super) fn new(lives: usize, pushes: impl Iterator<Item = u32>) -> Self {
+        Self { lists: Rows::new(lives, pushes), clocks: Vec::new(), scratch: Vec::new() }
     }
 
     /// Adds an answer: what includes it covers these dots, or has what it needs.
     pub(super) fn push(&mut self, life: u32, own: u32, dots: &[Dot], needs: u64) {
-        let last = self.lists[life as usize].last().copied();
+        let last = self.lists.of(life).last().copied();
         let mut stage = Stage { own, needs, from: 0, to: 0 };
         if let Some(last) = last {
             (stage.needs, stage.from, stage.to) = (needs.max(last.needs), last.from, last.to);
@@ -150,7 +148,7 @@ impl Logs {
             self.clocks.extend_from_slice(&self.scratch);
             stage.to = self.clocks.len() as u32;
         }
-        self.lists[life as usize].push(stage);
+        self.lists.push(life, stage);
     }
 
     /// Those of whose answers one may lack something, the last first: each as often as it told something since
@@ -167,7 +165,7 @@ impl Logs {
             Some(clock) => !includes(clock, &self.clocks[stage.from as usize..stage.to as usize]),
             None => has < stage.needs,
         };
-        self.lists[life as usize].iter().rev().take_while(lacking).map(|stage| stage.own)
+        self.lists.of(life).iter().rev().take_while(lacking).map(|stage| stage.own)
     }
 
     /// Whether an answer includes all of it.

@@ -40,7 +40,7 @@ impl Name {
 impl Name {
     /// Where the text is: equal addresses mean equal texts, as long as both names live. Different addresses
     /// mean nothing.
-    pub(super) fn address(&self) -> usize {
+    pub(crate) fn address(&self) -> usize {
         Arc::as_ptr(&self.0).addr()
     }
 }

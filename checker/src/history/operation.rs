@@ -301,7 +301,7 @@ enum Handle {
 
 /// The objects that were found, in the order of their first operations.
 #[derive(Default)]
-struct Objects<'h> {
+pub(crate) struct Objects<'h> {
     /// Each with the number of its operations.
     found: Vec<(Option<&'h Key>, usize)>,
     by_handle: HashMap<Handle, u32, Fast>,
@@ -310,8 +310,13 @@ struct Objects<'h> {
 }
 
 impl<'h> Objects<'h> {
+    /// The keys of all objects.
+    pub(crate) fn into_keys(self) -> Vec<Option<&'h Key>> {
+        self.found.into_iter().map(|(key, _)| key).collect()
+    }
+
     /// The place of the object with this key, which has one operation more.
-    fn place(&mut self, key: Option<&'h Key>) -> u32 {
+    pub(crate) fn place(&mut self, key: Option<&'h Key>) -> u32 {
         let handle = match key {
             None => Handle::Nothing,
             Some(Key::Int(n)) => Handle::Int(*n),

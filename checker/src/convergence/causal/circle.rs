@@ -13,7 +13,7 @@ use petgraph::graph::DiGraph;
 use super::NONE;
 use super::path::{Hop, Pasts};
 use crate::convergence::groups::Groups;
-use crate::convergence::order::{Act, Book, Order, Place};
+use crate::convergence::order::{Act, Book, Entry, Order, Place};
 use crate::convergence::shown::Shown;
 
 /// Of each component, the circle is sought through so many of its steps of version order, the earliest.
@@ -83,7 +83,7 @@ fn covered(book: &Book<'_>, shown: &Shown<'_>, write: Place, steps: &mut Vec<(Pl
 
 /// The operations that may be on a circle.
 fn peel(pasts: &Pasts<'_, '_>, superseded: &Superseded) -> Vec<Place> {
-    let operations = pasts.before.len();
+    let operations = pasts.book.entries.len();
     let mut later: Vec<(Place, Place)> = Vec::with_capacity(2 * operations);
     for place in nodes(pasts) {
         later.extend(direct(pasts, superseded, place).map(|earlier| (earlier, place)));
@@ -107,7 +107,7 @@ fn peel(pasts: &Pasts<'_, '_>, superseded: &Superseded) -> Vec<Place> {
 
 /// All operations that took effect, or may have.
 fn nodes<'p>(pasts: &'p Pasts<'_, '_>) -> impl Iterator<Item = Place> + use<'p> {
-    (0..pasts.before.len() as Place).filter(|&place| pasts.book.entry_at(place).act != Act::Other)
+    (0..pasts.book.entries.len() as Place).filter(|&place| pasts.book.entry_at(place).act != Act::Other)
 }
 
 /// What is directly before an operation.
@@ -116,15 +116,15 @@ fn direct<'p>(
     superseded: &'p Superseded,
     place: Place,
 ) -> impl Iterator<Item = Place> + use<'p> {
-    let line = &pasts.lines[pasts.book.entry_at(place).session as usize];
-    let last = (pasts.before[place as usize] as usize).checked_sub(1).map(|at| line[at]);
+    let &Entry { session, before, .. } = pasts.book.entry_at(place);
+    let last = (before as usize).checked_sub(1).map(|at| pasts.lines[session as usize][at]);
     last.into_iter().chain(pasts.cause(place)).chain(superseded.of(place).iter().copied())
 }
 
 /// The strongly connected components of more than one operation.
 fn components(pasts: &Pasts<'_, '_>, superseded: &Superseded, left: &[Place]) -> Vec<Vec<Place>> {
     let mut graph = DiGraph::<Place, (), u32>::new();
-    let mut nodes = vec![NONE; pasts.before.len()];
+    let mut nodes = vec![NONE; pasts.book.entries.len()];
     for &place in left {
         nodes[place as usize] = graph.add_node(place).index() as u32;
     }

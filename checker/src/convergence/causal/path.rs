@@ -7,7 +7,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::NONE;
-use crate::convergence::order::{Book, Place};
+use crate::convergence::order::{Book, Entry, Place};
 use crate::history::hash::Fast;
 
 /// How one operation leads to the next.
@@ -30,18 +30,16 @@ pub(super) struct Pasts<'b, 'h> {
     pub(super) causes: &'b [Place],
     /// Of each session, its answered operations.
     pub(super) lines: Vec<Vec<Place>>,
-    /// Of each operation, how many of its session were answered before it began.
-    pub(super) before: Vec<u32>,
 }
 
 impl<'b, 'h> Pasts<'b, 'h> {
     pub(super) fn new(book: &'b Book<'h>, causes: &'b [Place]) -> Self {
-        Self { book, causes, lines: Vec::new(), before: Vec::new() }
+        Self { book, causes, lines: Vec::new() }
     }
 
     /// Tells it what the sessions did.
-    pub(super) fn sessions(&mut self, lines: Vec<Vec<Place>>, before: Vec<u32>) {
-        (self.lines, self.before) = (lines, before);
+    pub(super) fn sessions(&mut self, lines: Vec<Vec<Place>>) {
+        self.lines = lines;
     }
 
     /// The write that a read shows, if it was invoked before the read ended.
@@ -66,8 +64,7 @@ impl<'b, 'h> Pasts<'b, 'h> {
         while let Some(place) = queue.pop_front() {
             let mut found = Vec::new();
             found.extend(self.cause(place).map(|cause| (Step::Read, cause)));
-            let session = self.book.entry_at(place).session;
-            let before = self.before[place as usize];
+            let &Entry { session, before, .. } = self.book.entry_at(place);
             let until = lines.entry(session).or_insert(0);
             for at in *until..before {
                 found.push((Step::Session, self.lines[session as usize][at as usize]));

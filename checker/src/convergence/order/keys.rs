@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::history::Name;
 use crate::history::hash::Fast;
 use crate::history::name::{Letters, letters};
 
@@ -12,18 +13,63 @@ pub(super) struct Actors<'h> {
     short: HashMap<(u32, Letters), u32, Fast>,
     long: HashMap<(u32, &'h str), u32, Fast>,
     pub(super) names: Vec<&'h str>,
+    /// Of each key, those that were met last: the next answer nearly always names the same ones.
+    recent: Vec<Recent>,
+}
+
+/// So many actors of a key are at hand, as many as most keys have replicas.
+const RECENT: usize = 3;
+
+/// Some actors of one key.
+#[derive(Debug, Clone, Copy, Default)]
+struct Recent {
+    known: [Option<Met>; RECENT],
+    next: u8,
+}
+
+/// An actor that was met.
+#[derive(Debug, Clone, Copy)]
+struct Met {
+    number: u32,
+    letters: Letters,
+    /// Where its name was kept, if it was a [`Name`]: to find it there again, no text has to be looked at.
+    address: Option<usize>,
 }
 
 impl<'h> Actors<'h> {
-    pub(super) fn number(&mut self, key: u32, name: &'h str) -> u32 {
+    /// The number of the actor of a key with this name.
+    pub(super) fn named(&mut self, key: u32, name: &'h Name) -> u32 {
+        let address = name.address();
+        let recent = self.recent.get(key as usize).map(|recent| recent.known).unwrap_or_default();
+        let met = recent.into_iter().flatten().find(|met| met.address == Some(address));
+        met.map_or_else(|| self.number(key, name, Some(address)), |met| met.number)
+    }
+
+    /// The number of the actor of a key with this name, which may be kept somewhere as a [`Name`].
+    pub(super) fn number(&mut self, key: u32, name: &'h str, address: Option<usize>) -> u32 {
         let next = self.names.len() as u32;
         let number = match letters(name) {
-            Some(letters) => *self.short.entry((key, letters)).or_insert(next),
+            Some(letters) => self.short(key, letters, address),
             None => *self.long.entry((key, name)).or_insert(next),
         };
         if number == next {
             self.names.push(name);
         }
+        number
+    }
+
+    fn short(&mut self, key: u32, letters: Letters, address: Option<usize>) -> u32 {
+        if self.recent.len() <= key as usize {
+            self.recent.resize(key as usize + 1, Recent::default());
+        }
+        let Recent { known, next } = &mut self.recent[key as usize];
+        if let Some(met) = known.iter_mut().flatten().find(|met| met.letters == letters) {
+            met.address = address.or(met.address);
+            return met.number;
+        }
+        let number = *self.short.entry((key, letters)).or_insert(self.names.len() as u32);
+        known[usize::from(*next)] = Some(Met { number, letters, address });
+        *next = (*next + 1) % RECENT as u8;
         number
     }
 }

@@ -17,14 +17,21 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::{ANYTHING, Book, Entry, NOTHING, OPEN, Order};
+use crate::convergence::groups::Groups;
 use crate::history::hash::Fast;
 use crate::history::{Operation, Outcome};
 
 /// Finds the places in the line of all answers whose keys have one.
 pub(super) fn up(book: &mut Book<'_>) {
-    by_timestamp(book);
-    by_number(book);
-    by_real_time(book);
+    for (order, arrange) in [
+        (Order::Timestamp, by_timestamp as fn(&mut Book<'_>)),
+        (Order::Integer, by_number),
+        (Order::RealTime, by_real_time),
+    ] {
+        if book.orders.contains(&order) {
+            arrange(book);
+        }
+    }
 }
 
 /// Whether a read found nothing.
@@ -35,21 +42,16 @@ fn is_absent(operation: &Operation<'_>) -> bool {
 fn by_timestamp(book: &mut Book<'_>) {
     let orders = &book.orders;
     let judged = |entry: &Entry<'_>| entry.is_ok() && orders[entry.key as usize] == Order::Timestamp;
-    let mut stamps: Vec<_> = book
-        .entries
-        .iter()
-        .enumerate()
-        .filter(|(_, entry)| judged(entry))
-        .filter_map(|(place, entry)| Some((entry.key, entry.stamp?, place)))
-        .collect();
-    stamps.sort_unstable();
-    let mut rank = NOTHING;
-    let mut last = None;
-    for (key, stamp, place) in stamps {
-        rank = if last == Some((key, stamp)) { rank } else { rank + 1 };
-        last = Some((key, stamp));
-        let entry = &mut book.entries[place];
-        (entry.has, entry.needs) = (rank, rank);
+    let answers = book.entries.iter().zip(0_u32..).filter(|(entry, _)| judged(entry));
+    let stamps: Vec<_> =
+        answers.filter_map(|(entry, place)| Some((entry.key, (entry.stamp?, place)))).collect();
+    for of_key in Groups::new(book.keys.len(), &stamps).sorted().iter() {
+        let (mut rank, mut last) = (NOTHING, None);
+        for &(stamp, place) in of_key {
+            rank += u64::from(last.replace(stamp) != Some(stamp));
+            let entry = &mut book.entries[place as usize];
+            (entry.has, entry.needs) = (rank, rank);
+        }
     }
     for (entry, operation) in book.entries.iter_mut().zip(&book.operations) {
         let of_key = entry.is_ok() && book.orders[entry.key as usize] == Order::Timestamp;

@@ -13,6 +13,7 @@ impl<'h> Book<'h> {
         let mut entry = Entry {
             key,
             session,
+            before: 0,
             call: place(Some(operation.call)),
             end: if outcome == Outcome::Info { OPEN } else { place(operation.ret) },
             act,
@@ -45,7 +46,7 @@ impl<'h> Book<'h> {
         let start = self.dots.len();
         for &(ref name, counter) in clock {
             if counter > 0 {
-                let actor = self.actors.number(key, name);
+                let actor = self.actors.named(key, name);
                 self.dots.push(Dot { actor, counter });
             }
         }
@@ -63,7 +64,7 @@ impl<'h> Book<'h> {
                 self.dots.truncate(start);
                 return Piece::NONE;
             };
-            let actor = self.actors.number(key, name);
+            let actor = self.actors.number(key, name, None);
             self.dots.push(Dot { actor, counter });
         }
         self.dots[start..].sort_unstable();

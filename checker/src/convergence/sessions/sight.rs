@@ -29,8 +29,6 @@ type Taken = (u32, u32);
 pub(super) struct Sights<'b, 'h> {
     book: &'b Book<'h>,
     shown: &'b Shown<'h>,
-    /// Of each write, how many operations of its session had been answered before it began.
-    before: Vec<u32>,
     seen: Seen,
     /// By the number of what a session did in a life of a key.
     taken: Vec<SmallVec<[Taken; 4]>>,
@@ -41,20 +39,7 @@ pub(super) struct Sights<'b, 'h> {
 
 impl<'b, 'h> Sights<'b, 'h> {
     pub(super) fn new(book: &'b Book<'h>, shown: &'b Shown<'h>, steps: u64) -> Self {
-        Self {
-            book,
-            shown,
-            before: vec![0; book.entries.len()],
-            seen: Seen::new(book.sessions.len()),
-            taken: Vec::new(),
-            steps,
-            exhausted: None,
-        }
-    }
-
-    /// An operation begins, after so many answered ones of its session.
-    pub(super) fn begun(&mut self, place: Place, before: u32) {
-        self.before[place as usize] = before;
+        Self { book, shown, seen: Seen::new(book.sessions.len()), taken: Vec::new(), steps, exhausted: None }
     }
 
     /// Takes so many steps off the budget, if there are any left.
@@ -78,8 +63,7 @@ impl<'b, 'h> Sights<'b, 'h> {
     pub(super) fn look(&mut self, read: Place, own: Option<u32>) {
         let seen = own.is_some_and(|own| self.take(read, own as usize));
         if !seen && let Some(write) = self.shown.write_of(self.book, read) {
-            let entry = self.book.entry_at(write);
-            self.see(read, &[Made { stand: 0, place: write, session: entry.session, call: entry.call }]);
+            self.see(read, &[Made::new(self.book, 0, write)]);
         }
     }
 
@@ -127,11 +111,11 @@ impl<'b, 'h> Sights<'b, 'h> {
         let mut early = None;
         let reader = self.book.entry_at(read);
         for (at, write) in writes.iter().enumerate() {
-            let number = self.before[write.place as usize];
             if write.call > reader.end {
                 early = early.or(Some(at));
-            } else if write.session != reader.session && number > 0 {
-                self.seen.note(reader.session, write.session, Sighting { number, write: write.place, read });
+            } else if write.session != reader.session && write.before > 0 {
+                let sighting = Sighting { number: write.before, write: write.place, read };
+                self.seen.note(reader.session, write.session, sighting);
             }
         }
         early.unwrap_or(writes.len())
