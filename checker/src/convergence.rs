@@ -20,6 +20,7 @@
 pub mod availability;
 pub mod causal;
 mod causes;
+mod counted;
 mod ending;
 mod faults;
 mod findings;

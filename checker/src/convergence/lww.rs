@@ -33,6 +33,7 @@ use std::collections::HashMap;
 use losses::Losses;
 
 use super::causes::{self, Causes};
+use super::counted;
 use super::ending::{End, Quiet};
 use super::findings::{Findings, named};
 use super::holding::shows;
@@ -172,7 +173,7 @@ impl<'h> KeyAudit<'h> {
         came: u32,
     ) -> Option<(Stamp<'h>, Place)> {
         let line = self.lines.get(&seen.actor)?;
-        let upto = line.partition_point(|write| write.counter <= seen.counter);
+        let upto = counted::upto(line, seen.counter, |write| write.counter);
         let best = line.get(upto.checked_sub(1)?)?.best;
         if Some(best.0) <= shown || !self.may_be_replaced(book.own_dot(best.1), came) {
             return Some(best).filter(|_| Some(best.0) > shown);
@@ -288,14 +289,14 @@ impl<'h> Audit<'_, 'h> {
         let last =
             end.and_then(|end| end.answers.iter().filter_map(|&answer| book.entry_at(answer).stamp).max());
         let losses = Losses::new(book, places);
-        for (place, dot, stamp) in losses.writes() {
+        for (spot, place, dot, stamp) in losses.writes() {
             let is_lost = losses
-                .of(place)
+                .of(spot)
                 .unwrap_or_else(|| versions.binary_search(&dot).is_err() && last > Some(stamp));
             if is_lost {
                 self.counts.losses += 1;
                 self.counts.conditional += u64::from(book.operation(place).f() == "cas");
-                self.counts.by_skew += u64::from(losses.came_late(place));
+                self.counts.by_skew += u64::from(losses.came_late(spot));
             }
         }
     }

@@ -41,6 +41,7 @@ mod session;
 #[cfg(test)]
 mod tests;
 
+use super::counted::upto;
 use super::groups::Groups;
 use crate::history::{Event, Key, Objects, Operation, Outcome, PairError, pair};
 
@@ -295,7 +296,7 @@ impl<'h> Book<'h> {
     /// The answered write that made a dot, the first if several claim it.
     pub(crate) fn writer(&self, dot: Dot) -> Option<Place> {
         let of_actor = self.writers.of(dot.actor);
-        let first = of_actor.partition_point(|&(counter, _)| counter < dot.counter);
+        let first = dot.counter.checked_sub(1).map_or(0, |before| upto(of_actor, before, |&(own, _)| own));
         of_actor.get(first).filter(|&&(counter, _)| counter == dot.counter).map(|&(_, place)| place)
     }
 

@@ -30,6 +30,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::causes;
+use super::counted;
 use super::ending::{End, Quiet};
 use super::findings::{Findings, named};
 use super::holding::{Agreement, agreement, shows, written, written_twice};
@@ -157,7 +158,7 @@ impl Audit<'_, '_> {
             let (Some(clock), Some(dots)) = (book.clock(answer), book.dots(answer)) else { continue };
             let known = clock.iter().filter_map(|seen| {
                 let line = &lines.get(&seen.actor)?.0;
-                let upto = line.partition_point(|&(counter, _)| counter <= seen.counter);
+                let upto = counted::upto(line, seen.counter, |&(counter, _)| counter);
                 line.get(upto.checked_sub(1)?).map(|(_, replaced)| replaced)
             });
             let mut known = known.peekable();

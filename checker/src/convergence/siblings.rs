@@ -29,6 +29,7 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 
 use super::causes::{self, Causes};
+use super::counted;
 use super::ending::{End, Quiet};
 use super::findings::{Findings, named};
 use super::holding::shows;
@@ -226,7 +227,7 @@ impl<'b> Audit<'b, '_> {
             let Causes::Covered(replaced) = causes::of_versions(book, dots) else { continue };
             for &seen in clock {
                 let Some(line) = versions.by_actor.get(&seen.actor) else { continue };
-                let from = line.partition_point(|&(own, _)| own <= counter(&replaced, seen.actor));
+                let from = counted::upto(line, counter(&replaced, seen.actor), |&(own, _)| own);
                 for &(own, write) in line[from..].iter().take_while(|&&(own, _)| own <= seen.counter) {
                     let dot = Dot { actor: seen.actor, counter: own };
                     let excused =

@@ -12,6 +12,7 @@ use petgraph::graph::DiGraph;
 
 use super::NONE;
 use super::path::{Hop, Pasts};
+use crate::convergence::counted::upto;
 use crate::convergence::groups::Groups;
 use crate::convergence::order::{Act, Book, Entry, Order, Place};
 use crate::convergence::shown::Shown;
@@ -75,7 +76,7 @@ fn version_order(book: &Book<'_>, shown: &Shown<'_>) -> Superseded {
 fn covered(book: &Book<'_>, shown: &Shown<'_>, write: Place, steps: &mut Vec<(Place, Place)>) {
     for &dot in book.clock(write).unwrap_or_default() {
         let minted = shown.of_actor(dot.actor);
-        let covered = minted.partition_point(|earlier| earlier.stand <= dot.counter);
+        let covered = upto(minted, dot.counter, |earlier| earlier.stand);
         let earlier = minted[..covered].iter().rev().map(|earlier| earlier.place);
         steps.extend(earlier.filter(|&earlier| earlier != write).take(1).map(|earlier| (write, earlier)));
     }
