@@ -6,6 +6,10 @@
 //! `checker/BENCHMARKS.md`. The programs `histories` and `linearize` are for comparisons with other checkers
 //! (`examples/porcupine`).
 
+/// The one that the program uses.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 pub mod checks;
 pub mod etcd;
 pub mod lines;

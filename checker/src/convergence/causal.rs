@@ -190,8 +190,8 @@ impl<'b, 'h> Audit<'b, 'h> {
         let cause = self.causes[place as usize];
         if cause == NONE {
             let value = self.book.operation(place).result();
-            let of_nobody = |value| !self.shown.is_written(entry.key, value);
-            if value.is_some_and(|value| !value.is_null() && !value.is_array() && of_nobody(value)) {
+            let is_one = value.is_some_and(|value| !value.is_null() && !value.is_array());
+            if is_one && !self.shown.is_written(self.book, place) {
                 self.baseless.push((place, None));
             }
             return;

@@ -38,14 +38,22 @@ impl Made {
 /// The writes of a history, to be found by what reads show.
 #[derive(Debug)]
 pub(super) struct Shown<'h> {
-    /// The only write of a value; none if there are several.
-    by_value: HashMap<(u32, &'h Value), Option<Place>, Fast>,
+    /// Of each value of a key that an answered read returned without naming a known dot: who wrote it.
+    by_value: HashMap<(u32, &'h Value), Writers, Fast>,
     /// The dots of writes that were never answered.
     unanswered: HashMap<Dot, Place, Fast>,
     /// Of each actor, the known writes in the order of their counters.
     by_actor: Groups<Made>,
     /// Of each key whose versions are numbered and that was never deleted, the writes in that order.
     by_number: Groups<Made>,
+}
+
+/// Who wrote a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Writers {
+    Nobody,
+    One(Place),
+    Several,
 }
 
 /// The value that an operation writes; none if it writes nothing or null.
@@ -58,12 +66,25 @@ pub(super) fn written<'h>(book: &Book<'h>, place: Place) -> Option<&'h Value> {
     }
 }
 
+/// The values whose writers will be asked for.
+fn sought<'h>(book: &Book<'h>) -> HashMap<(u32, &'h Value), Writers, Fast> {
+    let mut sought = HashMap::default();
+    for (place, entry) in (0..).zip(&book.entries) {
+        let named = || matches!(book.dots(place), Some(&[dot]) if book.writer(dot).is_some());
+        if entry.is_ok() && entry.act == Act::Read && !named() {
+            let value = book.operation(place).result();
+            sought.extend(value.map(|value| ((entry.key, value), Writers::Nobody)));
+        }
+    }
+    sought
+}
+
 impl<'h> Shown<'h> {
     /// Looks through a history. Linear, but for sorting.
     pub(super) fn new(book: &Book<'h>) -> Self {
         let writes = book.entries.iter().filter(|entry| entry.act.writes()).count();
         let mut shown = Self {
-            by_value: HashMap::with_capacity_and_hasher(writes, Fast::default()),
+            by_value: sought(book),
             unanswered: HashMap::default(),
             by_actor: Groups::default(),
             by_number: Groups::default(),
@@ -78,8 +99,10 @@ impl<'h> Shown<'h> {
             }
             deleted[entry.key as usize] |= entry.act == Act::Delete;
             if let Some(value) = written(book, place) {
-                let only = shown.by_value.entry((entry.key, value));
-                only.and_modify(|only| *only = None).or_insert(Some(place));
+                if let Some(writers) = shown.by_value.get_mut(&(entry.key, value)) {
+                    *writers =
+                        if *writers == Writers::Nobody { Writers::One(place) } else { Writers::Several };
+                }
             }
             // Of several that claim a dot it is the first one's.
             if let Some(dot) = book.own_dot(place).filter(|&dot| book.writer(dot) == Some(place)) {
@@ -112,14 +135,18 @@ impl<'h> Shown<'h> {
     }
 
     /// The only write of the value that a read returned.
-    pub(super) fn by_its_value(&self, book: &Book<'h>, read: Place) -> Option<Place> {
+    fn by_its_value(&self, book: &Book<'h>, read: Place) -> Option<Place> {
         let value = book.operation(read).result()?;
-        *self.by_value.get(&(book.entry_at(read).key, value))?
+        match self.by_value.get(&(book.entry_at(read).key, value)) {
+            Some(&Writers::One(write)) => Some(write),
+            Some(Writers::Nobody | Writers::Several) | None => None,
+        }
     }
 
-    /// Whether anybody wrote this value of the key, as far as is known.
-    pub(super) fn is_written(&self, key: u32, value: &Value) -> bool {
-        self.by_value.contains_key(&(key, value))
+    /// Whether somebody wrote the value that a read returned, which shows no write by its dot ([`Shown::write_of`]).
+    pub(super) fn is_written(&self, book: &Book<'h>, read: Place) -> bool {
+        let value = book.operation(read).result().map(|value| (book.entry_at(read).key, value));
+        value.and_then(|value| self.by_value.get(&value)).is_some_and(|&writers| writers != Writers::Nobody)
     }
 
     /// The write that made a dot.

@@ -2,8 +2,8 @@
 //!
 //! Version order is kept as few steps as give it all: of versions in a line, from each to the next; of clocks,
 //! from each write of an actor to its next, and from the greatest known write of each actor that a write's clock
-//! covers. What has nothing before it cannot be on a circle, and is peeled off until nothing more is; in a
-//! history without circles that is all, in O(n).
+//! covers. What has nothing before it cannot be on a circle, nor can what has nothing after it: both are peeled
+//! off until nothing more is; in a history without circles that is all, in O(n).
 //! What is left is taken apart into strongly connected components, and for each the shortest circle is sought
 //! through a limited number of its steps of version order.
 
@@ -82,28 +82,50 @@ fn covered(book: &Book<'_>, shown: &Shown<'_>, write: Place, steps: &mut Vec<(Pl
     }
 }
 
-/// The operations that may be on a circle.
+/// The operations that may be on a circle: not those before which there is nothing, nor those after which there is
+/// nothing, again and again.
 fn peel(pasts: &Pasts<'_, '_>, superseded: &Superseded) -> Vec<Place> {
     let operations = pasts.book.entries.len();
-    let mut later: Vec<(Place, Place)> = Vec::with_capacity(2 * operations);
+    let mut steps: Vec<(Place, Place)> = Vec::with_capacity(2 * operations);
     for place in nodes(pasts) {
-        later.extend(direct(pasts, superseded, place).map(|earlier| (earlier, place)));
+        steps.extend(direct(pasts, superseded, place).map(|earlier| (earlier, place)));
     }
     let mut before = vec![0_u32; operations];
-    for &(_, place) in &later {
+    for &(_, place) in &steps {
         before[place as usize] += 1;
     }
-    let later = Superseded::new(operations, &later);
-    let mut free: Vec<Place> = nodes(pasts).filter(|&place| before[place as usize] == 0).collect();
+    let later = Superseded::new(operations, &steps);
+    drop(steps);
+    strip(nodes(pasts), &mut before, |place| later.of(place).iter().copied());
+    let left: Vec<Place> = nodes(pasts).filter(|&place| before[place as usize] > 0).collect();
+    let mut after = vec![0_u32; operations];
+    for &place in &left {
+        let count = later.of(place).iter().filter(|&&next| before[next as usize] > 0).count();
+        after[place as usize] = count as u32;
+    }
+    strip(left.iter().copied(), &mut after, |place| {
+        let before = &before;
+        direct(pasts, superseded, place).filter(move |&earlier| before[earlier as usize] > 0)
+    });
+    left.into_iter().filter(|&place| after[place as usize] > 0).collect()
+}
+
+/// Takes away the operations that nothing holds, and then those that only they held. `holds` counts of each what
+/// holds it, `held` gives what one holds.
+fn strip<I: IntoIterator<Item = Place>>(
+    among: impl Iterator<Item = Place>,
+    holds: &mut [u32],
+    held: impl Fn(Place) -> I,
+) {
+    let mut free: Vec<Place> = among.filter(|&place| holds[place as usize] == 0).collect();
     while let Some(place) = free.pop() {
-        for &next in later.of(place) {
-            before[next as usize] -= 1;
-            if before[next as usize] == 0 {
-                free.push(next);
+        for other in held(place) {
+            holds[other as usize] -= 1;
+            if holds[other as usize] == 0 {
+                free.push(other);
             }
         }
     }
-    nodes(pasts).filter(|&place| before[place as usize] > 0).collect()
 }
 
 /// All operations that took effect, or may have.
