@@ -29,6 +29,7 @@ mod holding;
 mod lives;
 pub mod lww;
 pub mod order;
+mod outdone;
 mod parts;
 mod remains;
 pub mod replicas;

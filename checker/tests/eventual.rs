@@ -1,5 +1,6 @@
 //! The checks of eventual consistency, each against a brute-force statement of its rule, on random histories of
 //! a simulated store that misbehaves with some probability; and hand-written histories for every verdict.
+//! `EVENTUAL_TIMES=100 cargo test --release -p growler-checker --test eventual` is the long run.
 
 #[path = "eventual/availability.rs"]
 mod availability;
@@ -21,3 +22,8 @@ mod simulated;
 mod state;
 #[path = "eventual/undressed.rs"]
 mod undressed;
+
+/// How many times as many random histories as usual.
+fn times() -> u64 {
+    std::env::var("EVENTUAL_TIMES").ok().and_then(|times| times.parse().ok()).unwrap_or(1)
+}

@@ -36,6 +36,14 @@ impl Causes {
         Self::Covered(Vec::new())
     }
 
+    /// What is covered; none where it may be anything.
+    pub(super) fn clock(&self) -> Option<&[Dot]> {
+        match self {
+            Self::Covered(clock) => Some(clock),
+            Self::Anything => None,
+        }
+    }
+
     pub(super) fn may_have(&self, dot: Dot) -> bool {
         match self {
             Self::Covered(clock) => covers(clock, dot),

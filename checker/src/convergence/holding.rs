@@ -135,13 +135,21 @@ pub(super) fn agreement(book: &Book<'_>, places: &[Place], end: &End, lww: bool)
     proven.map_or(Agreement::Undecided, |(one, other)| Agreement::Differ(one, other))
 }
 
-/// One that all agree with, or two that do not agree. (Of none, any will do.)
+/// One that all agree with, or two that do not agree. (Of none, any will do.) An answer that does not say its versions
+/// agrees with others that differ, so one of each sort is held against all.
 fn differing(book: &Book<'_>, answers: &[Place]) -> Result<Place, (Place, Place)> {
-    let holds = |&&place: &&Place| !Holding::of(book, place).is_empty();
-    let Some(&reference) = answers.iter().find(holds).or(answers.first()) else { return Ok(0) };
-    let held = Holding::of(book, reference);
-    let other = answers.iter().find(|&&place| !Holding::of(book, place).agrees_with(&held));
-    other.map_or(Ok(reference), |&other| Err((reference, other)))
+    let holding = |place: Place| Holding::of(book, place);
+    let holds = |place: Place| !holding(place).is_empty();
+    let first = |is: &dyn Fn(Place) -> bool| answers.iter().copied().find(|&place| is(place));
+    let Some(reference) = first(&holds).or(first(&|_| true)) else { return Ok(0) };
+    let with_dots = first(&|place| holds(place) && holding(place).dots.is_some());
+    let with_number = first(&|place| holds(place) && holding(place).number.is_some());
+    for one in [Some(reference), with_dots, with_number].into_iter().flatten() {
+        if let Some(other) = first(&|other| !holding(other).agrees_with(&holding(one))) {
+            return Err((one, other));
+        }
+    }
+    Ok(reference)
 }
 
 /// What is not sure in the end because of writes that may have taken effect during it.
@@ -152,6 +160,8 @@ struct Unsure<'b, 'h> {
     seen: Seen<'b>,
     /// Nothing is ever removed from the lists of the key, and no list wins over another one.
     only_grow: bool,
+    /// The values and elements that more than one write may have brought.
+    repeated: HashSet<&'b Value, Fast>,
 }
 
 /// What answers that came before the end showed.
@@ -187,7 +197,8 @@ impl<'b, 'h> Unsure<'b, 'h> {
         let seen = if open.is_empty() { Seen::default() } else { Seen::new(book, places, end) };
         let removes = |&place: &Place| book.operation(place).f() == "remove";
         let only_grow = !lww && !places.iter().any(removes);
-        Self { book, end, open, seen, only_grow }
+        let repeated = if open.is_empty() { HashSet::default() } else { written_twice(book, places) };
+        Self { book, end, open, seen, only_grow, repeated }
     }
 
     fn holding(&self, place: Place) -> Holding<'b> {
@@ -221,35 +232,47 @@ impl<'b, 'h> Unsure<'b, 'h> {
     /// Elsewhere an open `add` may write a list back that lacks others, or has what was removed: then all of
     /// them must have taken effect.
     fn differing_lists(&self) -> Option<(Place, Place)> {
-        let open = || self.open.iter().map(|&place| self.book.operation(place));
-        if open().any(|operation| operation.f() != "add") {
-            return None;
-        }
-        let were_all_seen = || open().all(|operation| self.seen.elements.contains(operation.argument()));
-        if !self.only_grow && !were_all_seen() {
-            return None;
-        }
-        let added: HashSet<&Value, Fast> = open().map(Operation::argument).collect();
-        let is_sure = |element: &&Value| !added.contains(element) || self.seen.elements.contains(element);
+        let is_sure = self.is_sure_element()?;
         let sure = |place: Place| -> HashSet<&Value, Fast> {
-            elements(self.holding(place).value).iter().filter(is_sure).collect()
+            elements(self.holding(place).value).iter().filter(|element| is_sure(element)).collect()
         };
         let (&first, others) = self.end.answers.split_first()?;
         let reference = sure(first);
         others.iter().find(|&&other| sure(other) != reference).map(|&other| (first, other))
     }
 
+    /// Of which elements of lists it is sure that no open operation brought them; none where these may have changed
+    /// lists in other ways.
+    fn is_sure_element(&self) -> Option<impl Fn(&Value) -> bool> {
+        let open = || self.open.iter().map(|&place| self.book.operation(place));
+        let has_come = |element: &Value| {
+            self.seen.elements.contains(element) && (self.only_grow || !self.repeated.contains(element))
+        };
+        let only_adds = open().all(|operation| operation.f() == "add");
+        if !only_adds || !self.only_grow && !open().all(|operation| has_come(operation.argument())) {
+            return None;
+        }
+        let added: HashSet<&Value, Fast> = open().map(Operation::argument).collect();
+        Some(move |element: &Value| !added.contains(element) || has_come(element))
+    }
+
     fn is_settled(&self, place: Place) -> bool {
         let holding = self.holding(place);
         let deletes = || self.open.iter().any(|&place| self.book.entry_at(place).act == Act::Delete);
+        let removes = || self.open.iter().any(|&place| self.book.operation(place).f() == "remove");
         match holding.dots {
             Some([]) => !deletes(),
             Some(dots) => dots.iter().all(|&dot| self.is_settled_dot(dot)),
             None if holding.number.is_some() => false,
-            None if holding.value.is_null() => !deletes(),
+            None if holding.value.is_null() => !deletes() && !removes(),
+            None if holding.value.is_array() => {
+                self.is_sure_element().is_some_and(|is_sure| elements(holding.value).iter().all(is_sure))
+            }
             None => {
                 let writes = |&place: &Place| written(self.book.operation(place)) == Some(holding.value);
-                !self.open.iter().any(writes) || self.seen.values.contains(holding.value)
+                let has_come =
+                    || self.seen.values.contains(holding.value) && !self.repeated.contains(holding.value);
+                !self.open.iter().any(writes) || has_come()
             }
         }
     }
@@ -273,10 +296,14 @@ pub(super) fn written<'h>(operation: &Operation<'h>) -> Option<&'h Value> {
     }
 }
 
-/// The values that more than one write of these, failed ones aside, may have left: they tell nothing of who
-/// wrote them.
+/// The values, and elements of lists, that more than one write of these, failed ones aside, may have left: they tell
+/// nothing of who wrote them.
 pub(super) fn written_twice<'h>(book: &Book<'h>, places: &[Place]) -> HashSet<&'h Value, Fast> {
     let mut once: HashSet<&Value, Fast> = HashSet::default();
     let may_be = places.iter().filter(|&&place| book.entry_at(place).outcome != Outcome::Fail);
-    may_be.filter_map(|&place| written(book.operation(place))).filter(|&value| !once.insert(value)).collect()
+    let brought = |operation: &Operation<'h>| match operation.f() {
+        "add" => Some(operation.argument()),
+        _ => written(operation),
+    };
+    may_be.filter_map(|&place| brought(book.operation(place))).filter(|&value| !once.insert(value)).collect()
 }

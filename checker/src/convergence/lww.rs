@@ -14,7 +14,8 @@
 //! write that is shown was over before that delete was invoked: then the delete would have won over it too.
 //! Deletes themselves are not missed, for the same reason. A version without a timestamp proves nothing. And who
 //! sends a context replaces what it covers even where the coordinator had never seen that, nor its timestamp:
-//! what a context covers that some write was sent with before the answer came may be gone.
+//! what a context covers that some write was sent with before the answer came may be gone, and so may what one of
+//! those had won over (`outdone`).
 //!
 //! The stats count, of the acknowledged writes with clocks:
 //!
@@ -38,7 +39,8 @@ use super::ending::{End, Quiet};
 use super::findings::{Findings, named};
 use super::holding::shows;
 use super::order::{Act, Book, Dot, OPEN, Place, Rules, Stamp};
-use super::remains::{Newest, versions_of};
+use super::outdone::{Newest, Outdone};
+use super::remains::versions_of;
 use super::replicas::SETTLE;
 use super::sensitivity::{Kind, Scope, measure};
 use crate::anomaly;
@@ -115,6 +117,15 @@ struct Write<'h> {
     best: (Stamp<'h>, Place),
 }
 
+/// A write that was sent with a context.
+struct Sent<'h> {
+    call: u32,
+    /// What the contexts covered of all up to it.
+    covered: Causes,
+    /// The greatest timestamp that they covered.
+    newest: Option<Newest<'h>>,
+}
+
 /// One key made ready.
 struct KeyAudit<'h> {
     /// The acknowledged writes that say their timestamps, deletes aside, in order of invocation.
@@ -123,12 +134,13 @@ struct KeyAudit<'h> {
     lines: HashMap<u32, Vec<Write<'h>>, Fast>,
     /// The deletes that did not fail, in order of invocation, each with the greatest timestamp up to it.
     deletes: Vec<(u32, Newest<'h>)>,
-    /// The writes that were sent with a context, in order of invocation, each with what all up to it covered.
-    sent: Vec<(u32, Causes)>,
+    /// The writes that were sent with a context, in order of invocation.
+    sent: Vec<Sent<'h>>,
 }
 
 impl<'h> KeyAudit<'h> {
     fn new(book: &Book<'h>, places: &[Place]) -> Self {
+        let outdone = Outdone::new(book, places);
         let mut key =
             Self { writes: Vec::new(), lines: HashMap::default(), deletes: Vec::new(), sent: Vec::new() };
         for &place in places {
@@ -140,9 +152,10 @@ impl<'h> KeyAudit<'h> {
             }
             let with_context = book.operation(place).invocation.extra().context.is_some();
             if with_context && entry.act.writes() && entry.outcome != Outcome::Fail {
-                let mut covered = key.sent.last().map_or_else(Causes::nothing, |(_, causes)| causes.clone());
+                let mut covered = key.sent.last().map_or_else(Causes::nothing, |sent| sent.covered.clone());
                 covered.join(book.sent(place));
-                key.sent.push((entry.call, covered));
+                let newest = covered.clock().map_or(Some(Newest::Unknown), |clock| outdone.newest(clock));
+                key.sent.push(Sent { call: entry.call, covered, newest });
             }
             let Some(stamp) = entry.stamp.filter(|_| entry.act == Act::Write && entry.is_ok()) else {
                 continue;
@@ -175,11 +188,12 @@ impl<'h> KeyAudit<'h> {
         let line = self.lines.get(&seen.actor)?;
         let upto = counted::upto(line, seen.counter, |write| write.counter);
         let best = line.get(upto.checked_sub(1)?)?.best;
-        if Some(best.0) <= shown || !self.may_be_replaced(book.own_dot(best.1), came) {
+        if Some(best.0) <= shown || !self.may_be_replaced(book.own_dot(best.1), best.0, came) {
             return Some(best).filter(|_| Some(best.0) > shown);
         }
         let greater = line[..upto].iter().rev().take_while(|write| Some(write.best.0) > shown);
-        let unreplaced = greater.filter(|write| !self.may_be_replaced(book.own_dot(write.place), came));
+        let unreplaced =
+            greater.filter(|write| !self.may_be_replaced(book.own_dot(write.place), write.stamp, came));
         unreplaced.map(|write| (write.stamp, write.place)).max()
     }
 
@@ -195,11 +209,14 @@ impl<'h> KeyAudit<'h> {
         })
     }
 
-    /// Whether a write that was sent with a context before a position may have replaced another one.
-    fn may_be_replaced(&self, dot: Option<Dot>, came: u32) -> bool {
-        let begun = self.sent.partition_point(|&(call, _)| call < came);
-        let sent = begun.checked_sub(1).map(|last| &self.sent[last].1);
-        sent.is_some_and(|causes| dot.is_none_or(|dot| causes.may_have(dot)))
+    /// Whether a write that was sent with a context before a position may have replaced another one, or one that had
+    /// won over that.
+    fn may_be_replaced(&self, dot: Option<Dot>, stamp: Stamp<'_>, came: u32) -> bool {
+        let begun = self.sent.partition_point(|sent| sent.call < came);
+        begun.checked_sub(1).map(|last| &self.sent[last]).is_some_and(|sent| {
+            let outdone = sent.newest.is_some_and(|newest| newest >= Newest::Of(stamp));
+            outdone || dot.is_none_or(|dot| sent.covered.may_have(dot))
+        })
     }
 }
 
@@ -251,7 +268,7 @@ impl<'h> Audit<'_, 'h> {
         for &(write, stamp) in &key.writes {
             let ended = self.book.entry_at(write).end < end.since;
             let is_less = ended && shown < Some(stamp);
-            let replaced = || key.may_be_replaced(self.book.own_dot(write), came);
+            let replaced = || key.may_be_replaced(self.book.own_dot(write), stamp, came);
             if is_less && !replaced() && !key.may_be_deleted(stamp, came, shown_end) {
                 self.lost(answer, write);
             }

@@ -6,7 +6,8 @@ use serde_json::Value;
 use super::causes::{self, Causes};
 use super::ending::End;
 use super::holding::written;
-use super::order::{Act, Book, Dot, Place, Rules, Stamp};
+use super::order::{Act, Book, Dot, Place, Rules};
+use super::outdone::{Newest, Outdone};
 use crate::history::Outcome;
 
 /// What is left of a key in the end.
@@ -22,20 +23,6 @@ pub(super) enum Remains<'h> {
     Absent { emptied: bool },
 }
 
-/// The greatest timestamp that may have won over others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Newest<'h> {
-    Of(Stamp<'h>),
-    /// It may be any.
-    Unknown,
-}
-
-impl<'h> Newest<'h> {
-    pub(super) fn of(stamp: Option<Stamp<'h>>) -> Self {
-        stamp.map_or(Self::Unknown, Self::Of)
-    }
-}
-
 impl<'h> Remains<'h> {
     /// What the answers of the end tell of it; none where they do not tell enough.
     pub(super) fn new(book: &Book<'h>, places: &[Place], end: &End, rules: Rules) -> Option<Self> {
@@ -48,10 +35,15 @@ impl<'h> Remains<'h> {
                     replaced.join(known.unwrap_or_else(|| book.clock(answer)));
                 }
             }
+            let mut newest = None;
             if lww {
-                sent(book, places, &mut replaced);
+                let sent = sent(book, places);
+                newest = newest_of(book, places, &end.answers).max(match &sent {
+                    Causes::Covered(clock) => Outdone::new(book, places).newest(clock),
+                    Causes::Anything => Some(Newest::Unknown),
+                });
+                replaced.join(sent.clock());
             }
-            let newest = if lww { newest(book, places, &end.answers) } else { None };
             return Some(Self::Versions { versions, replaced, newest });
         }
         if rules.ordered_writes
@@ -129,7 +121,7 @@ pub(super) fn versions_of(book: &Book<'_>, answers: &[Place]) -> Option<Vec<Dot>
 }
 
 /// The greatest timestamp of the answers and the deletes; none where there are none of either.
-fn newest<'h>(book: &Book<'h>, places: &[Place], answers: &[Place]) -> Option<Newest<'h>> {
+fn newest_of<'h>(book: &Book<'h>, places: &[Place], answers: &[Place]) -> Option<Newest<'h>> {
     let held = answers.iter().filter(|&&answer| book.dots(answer).is_some_and(|dots| !dots.is_empty()));
     let deletes = places.iter().filter(|&&place| {
         let entry = book.entry_at(place);
@@ -138,14 +130,16 @@ fn newest<'h>(book: &Book<'h>, places: &[Place], answers: &[Place]) -> Option<Ne
     held.chain(deletes).map(|&place| Newest::of(book.entry_at(place).stamp)).max()
 }
 
-/// Adds what contexts covered that writes were sent with. Where the greatest timestamp wins, such a write may
-/// have replaced one with a greater timestamp than its own, and then have lost to a third.
-fn sent(book: &Book<'_>, places: &[Place], replaced: &mut Causes) {
+/// What the contexts covered that writes were sent with. Where the greatest timestamp wins, such a write may have
+/// replaced one with a greater timestamp than its own, and then have lost to a third.
+fn sent(book: &Book<'_>, places: &[Place]) -> Causes {
+    let mut sent = Causes::nothing();
     for &place in places {
         let entry = book.entry_at(place);
         let with_context = book.operation(place).invocation.extra().context.is_some();
         if with_context && entry.act.writes() && entry.outcome != Outcome::Fail {
-            replaced.join(book.sent(place));
+            sent.join(book.sent(place));
         }
     }
+    sent
 }

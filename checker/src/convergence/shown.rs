@@ -98,11 +98,9 @@ impl<'h> Shown<'h> {
                 continue;
             }
             deleted[entry.key as usize] |= entry.act == Act::Delete;
-            if let Some(value) = written(book, place) {
-                if let Some(writers) = shown.by_value.get_mut(&(entry.key, value)) {
-                    *writers =
-                        if *writers == Writers::Nobody { Writers::One(place) } else { Writers::Several };
-                }
+            let asked = written(book, place).and_then(|value| shown.by_value.get_mut(&(entry.key, value)));
+            if let Some(writers) = asked {
+                *writers = if *writers == Writers::Nobody { Writers::One(place) } else { Writers::Several };
             }
             // Of several that claim a dot it is the first one's.
             if let Some(dot) = book.own_dot(place).filter(|&dot| book.writer(dot) == Some(place)) {

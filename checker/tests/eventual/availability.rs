@@ -216,7 +216,7 @@ fn random(rng: &mut ChaCha8Rng) -> Vec<Event> {
 #[test]
 fn counts_what_the_definition_counts() {
     let (mut valid, mut invalid, mut judged) = (0, 0, 0);
-    for seed in 0..3_000 {
+    for seed in 0..3_000 * crate::times() {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let events = random(&mut rng);
         let floor = Floor {

@@ -86,12 +86,58 @@ fn replicas_that_hold_the_same_have_converged() {
     assert_eq!(kinds(&convergence(), holds(history, "n2", (), "", json!({}), 0)), ["diverged"]);
 }
 
+/// A whole `replica-read` by process 9 that says nothing of versions.
+fn bare(history: HistoryBuilder, node: &str, value: impl Into<Value>) -> HistoryBuilder {
+    history.invoke(9, "replica-read", ()).edit(|event| event.node = Some(node.into())).ok(9, value)
+}
+
+#[test]
+fn replicas_differ_though_one_that_names_no_versions_could_agree_with_both() {
+    let written = wrote(HistoryBuilder::new(), 3, "n1/1:1", json!({"n1/1": 1}), 0);
+    let written = says(written.write(1, 4), "n3/1:1", json!({"n3/1": 1}), 0);
+    let one = holds(bare(written, "n1", 3), "n2", 3, "n1/1:1", json!({"n1/1": 1}), 0);
+    let other = holds(one, "n3", 3, "n1/1:1|n3/1:1", json!({"n1/1": 1, "n3/1": 1}), 0);
+    assert_eq!(kinds(&convergence(), other), ["diverged"]);
+}
+
+#[test]
+fn an_open_write_explains_a_replica_that_names_no_versions() {
+    let added = says(HistoryBuilder::new().invoke(0, "add", 1).ok(0, 1), "n1/1:1", json!({"n1/1": 1}), 0);
+    let end = |history: HistoryBuilder, elements: Vec<u64>| {
+        bare(holds(history, "n1", vec![1], "n1/1:1", json!({"n1/1": 1}), 0), "n2", elements)
+    };
+    let open = judge(&convergence(), end(added.clone().invoke(1, "add", 2), vec![1, 2]));
+    assert_eq!((open.valid, open.anomalies.len()), (Validity::Unknown, 0), "{open:?}");
+    assert_eq!(kinds(&convergence(), end(added.invoke(1, "add", 2), vec![])), ["diverged"]);
+    // A value that was seen before is no proof if an open write may have brought it again.
+    let again = HistoryBuilder::new().write(0, 5).read(0, 5).write(0, 7).invoke(1, "write", 5);
+    let result = judge(&convergence(), bare(bare(again, "n1", 7), "n2", 5));
+    assert_eq!((result.valid, result.anomalies.len()), (Validity::Unknown, 0), "{result:?}");
+    let once = HistoryBuilder::new().invoke(1, "write", 5).read(0, 5).write(0, 7);
+    assert_eq!(kinds(&convergence(), bare(bare(once, "n1", 7), "n2", 5)), ["diverged"]);
+}
+
+#[test]
+fn what_beat_a_write_may_have_been_replaced_by_one_with_a_lesser_timestamp() {
+    // 15 loses to 16, which 19 replaces knowingly, with a clock that is behind.
+    let lost = wrote(HistoryBuilder::new(), 15, "n2/1:1", json!({"n2/1": 1}), 77);
+    let both = says(lost.write(1, 16), "n1/1:1", json!({"n1/1": 1}), 83);
+    let end = |context: Value| {
+        let third = sent(both.clone().invoke(2, "write", 19), context).ok(2, 19);
+        let third = says(third, "n3/1:1", json!({"n1/1": 1, "n3/1": 1}), 68);
+        holds(third, "n3", 19, "n3/1:1", json!({"n1/1": 1, "n2/1": 1, "n3/1": 1}), 68)
+    };
+    for (check, lost) in [
+        (&Convergence::new(LWW) as &dyn Check, vec!["lost-write"; 2]),
+        (&Lww::default(), vec!["lost-against-lww"; 3]),
+    ] {
+        assert!(kinds(check, end(json!({"n1/1": 1}))).is_empty(), "{}", check.name());
+        assert_eq!(kinds(check, end(json!({}))), lost, "{}", check.name());
+    }
+}
+
 #[test]
 fn an_open_addition_explains_its_own_element_and_no_other() {
-    let bare = |history: HistoryBuilder, node: &str, elements: Vec<u64>| {
-        let asked = history.invoke(9, "replica-read", ()).edit(|event| event.node = Some(node.into()));
-        asked.ok(9, elements)
-    };
     let answer = |history: HistoryBuilder, one: &[u64], other: &[u64], rules| {
         judge(&Convergence::new(rules), bare(bare(history, "n1", one.to_vec()), "n2", other.to_vec()))
     };

@@ -143,7 +143,7 @@ fn plan(rng: &mut ChaCha8Rng, flaws: Flaws) -> Plan {
 #[test]
 fn an_honest_store_raises_no_alarm() {
     let mut undecided = 0;
-    for seed in 0..3_000 {
+    for seed in 0..3_000 * crate::times() {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let plan = plan(&mut rng, Flaws::default());
         let mut events = history(&mut rng, plan);
@@ -160,13 +160,13 @@ fn an_honest_store_raises_no_alarm() {
             undecided += u64::from(result.valid == Validity::Unknown);
         }
     }
-    assert!(undecided > 50 && undecided < 4_500, "{undecided}");
+    assert!(undecided > 50 && undecided < 4_500 * crate::times(), "{undecided}");
 }
 
 #[test]
 fn the_checks_say_what_the_rules_say_of_a_store_that_misbehaves() {
     let mut seen = Counts::new();
-    for seed in 0..4_000 {
+    for seed in 0..4_000 * crate::times() {
         let mut rng = ChaCha8Rng::seed_from_u64(1_000_000 + seed);
         let mut flaw = || if rng.random_bool(0.25) { 0.3 } else { 0.0 };
         let flaws = Flaws {

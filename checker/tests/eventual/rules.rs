@@ -111,14 +111,30 @@ pub(crate) fn diverged(ops: &[Op], end: &End<'_>, lww: bool) -> Option<bool> {
             || seen(&|op| op.dots.as_ref().is_some_and(|dots| dots.contains(dot)))
     };
     let deleting = open.iter().any(|op| op.is_delete());
+    let removing = open.iter().any(|op| op.f == "remove");
+    // How many operations may have brought a value, or an element of a list.
+    let bringers = |value: &Value| {
+        let brings =
+            |op: &&Op| op.written().as_ref() == Some(value) || (op.f == "add" && op.argument == *value);
+        ops.iter().filter(|op| op.out != Out::Fail).filter(brings).count()
+    };
+    let may_shrink = lww || ops.iter().any(|op| op.f == "remove");
+    let has_come = |element: &Value| {
+        seen(&|held| held.elements().contains(element)) && (!may_shrink || bringers(element) == 1)
+    };
+    let only_adds =
+        open.iter().all(|op| op.f == "add") && (!may_shrink || open.iter().all(|op| has_come(&op.argument)));
+    let settled_element =
+        |element: &Value| !open.iter().any(|op| op.argument == *element) || has_come(element);
     let settled = |op: &Op| match &op.dots {
         Some(dots) if dots.is_empty() => !deleting,
         Some(dots) => dots.iter().all(settled_dot),
         None if op.number.is_some() => false,
-        None if op.result.is_null() => !deleting,
+        None if op.result.is_null() => !deleting && !removing,
+        None if op.result.is_array() => only_adds && op.elements().iter().all(settled_element),
         None => {
             !open.iter().any(|write| write.written().as_ref() == Some(&op.result))
-                || seen(&|other| other.result == op.result)
+                || (seen(&|other| other.result == op.result) && bringers(&op.result) == 1)
         }
     };
     let lists =
@@ -128,18 +144,10 @@ pub(crate) fn diverged(ops: &[Op], end: &End<'_>, lww: bool) -> Option<bool> {
     let certain = pairs().any(|(one, other)| {
         let torn = one.dots.is_some() && one.dots == other.dots && !same_value(&one.result, &other.result);
         let differ = if lists {
-            let only_adds = open.iter().all(|op| op.f == "add");
-            let may_shrink = lww || ops.iter().any(|op| op.f == "remove");
-            let took_effect = |op: &&Op| seen(&|held| held.elements().contains(&op.argument));
-            let only_adds = only_adds && (!may_shrink || open.iter().all(took_effect));
-            let settled = |element: &Value| {
-                !open.iter().any(|op| op.argument == *element)
-                    || seen(&|held| held.elements().contains(element))
-            };
             let lacks = |held: &Op, element: &Value| !held.elements().contains(element);
             only_adds
-                && (one.elements().iter().any(|element| settled(element) && lacks(other, element))
-                    || other.elements().iter().any(|element| settled(element) && lacks(one, element)))
+                && (one.elements().iter().any(|element| settled_element(element) && lacks(other, element))
+                    || other.elements().iter().any(|element| settled_element(element) && lacks(one, element)))
         } else {
             settled(one) && settled(other) && !agree(one, other)
         };
@@ -184,6 +192,7 @@ pub(crate) fn lost_writes(ops: &[Op], end: &End<'_>, told: Rules) -> u64 {
                     && op.out != Out::Fail
                     && op.sent.as_ref().is_some_and(|sent| covers(sent, &dot))
             });
+            let by_context = by_context || outdone(ops, op.stamp.as_ref(), NEVER);
             let by_version = end.answers.iter().any(|answer| excused_by(answer, &dot));
             let by_delete =
                 deletes.iter().any(|delete| delete.at_most().is_none_or(|clock| covers(&clock, &dot)));
@@ -271,6 +280,25 @@ pub(crate) fn resurrected(ops: &[Op], end: Option<&End<'_>>, told: Rules) -> u64
     found + u64::from(by_delete)
 }
 
+/// Whether a version whose timestamp is not less, or unknown, is covered by a context that a write was sent with before
+/// a position.
+fn outdone(ops: &[Op], stamp: Option<&Stamp>, came: usize) -> bool {
+    let unanswered = ops.iter().any(|op| (op.is_write() || op.is_delete()) && op.out == Out::Info);
+    let is_not_less =
+        |dot: &Dot| match ops.iter().filter(|op| op.own_dot().as_ref() == Some(dot)).collect::<Vec<_>>() {
+            known if known.is_empty() => unanswered,
+            known => {
+                known.iter().any(|op| op.stamp.is_none() || stamp.is_none() || op.stamp.as_ref() >= stamp)
+            }
+        };
+    ops.iter().any(|op| {
+        let sends = (op.is_write() || op.is_delete()) && op.out != Out::Fail && op.call < came;
+        let covered =
+            op.sent.iter().flatten().flat_map(|(actor, &upto)| (1..=upto).map(move |at| (actor.clone(), at)));
+        sends && covered.into_iter().any(|dot| is_not_less(&dot))
+    })
+}
+
 /// `lost-against-lww`.
 pub(crate) fn lost_against_lww(ops: &[Op], end: Option<&End<'_>>) -> u64 {
     let hidden = |stamp: &Stamp, came: usize, answer: &Op| {
@@ -287,11 +315,12 @@ pub(crate) fn lost_against_lww(ops: &[Op], end: Option<&End<'_>>) -> u64 {
         })
     };
     let replaced = |write: &Op, came: usize| {
-        ops.iter().any(|op| {
-            let covers_it =
-                op.sent.as_ref().is_some_and(|sent| write.own_dot().is_none_or(|dot| covers(sent, &dot)));
-            (op.is_write() || op.is_delete()) && op.out != Out::Fail && op.call < came && covers_it
-        })
+        outdone(ops, write.stamp.as_ref(), came)
+            || ops.iter().any(|op| {
+                let covers_it =
+                    op.sent.as_ref().is_some_and(|sent| write.own_dot().is_none_or(|dot| covers(sent, &dot)));
+                (op.is_write() || op.is_delete()) && op.out != Out::Fail && op.call < came && covers_it
+            })
     };
     let tells = |op: &Op| op.stamp.is_some() || is_empty_or_bare(op);
     let victims: Vec<&Op> =

@@ -149,7 +149,7 @@ fn count(result: &CheckResult, name: &str) -> u64 {
 #[test]
 fn says_what_jepsen_says() {
     let mut seen = [0_u64; 4];
-    for seed in 0..8_000 {
+    for seed in 0..8_000 * crate::times() {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let events = random(&mut rng);
         let expected = keys(&events).values().next().map(|ops| jepsen(ops)).unwrap_or_default();

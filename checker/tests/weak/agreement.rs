@@ -16,7 +16,9 @@ use super::simulation::{Replicas, Versions};
 use super::statement::Statement;
 
 /// Histories of each sort.
-const HISTORIES: u64 = 400;
+fn histories() -> u64 {
+    400 * crate::times()
+}
 
 fn plans() -> Vec<(Replicas, Rules)> {
     let base = Replicas {
@@ -45,11 +47,11 @@ fn plans() -> Vec<(Replicas, Rules)> {
 fn each(mut compare: impl FnMut(&[Event], Rules, &str) -> bool) {
     for (number, (plan, rules)) in plans().into_iter().enumerate() {
         let mut violations = 0;
-        for seed in 0..HISTORIES {
+        for seed in 0..histories() {
             let events = plan.run(seed);
             violations += u64::from(compare(&events, rules, &format!("plan {number}, seed {seed}")));
         }
-        let share = violations as f64 / HISTORIES as f64;
+        let share = violations as f64 / histories() as f64;
         assert!((0.05..=1.0).contains(&share), "plan {number}: {share} of the histories are violations");
     }
 }

@@ -12,7 +12,9 @@ use growler_checker::verdict::{Budget, Check, Validity};
 
 use super::simulation::{Replicas, Versions};
 
-const HISTORIES: u64 = 200;
+fn histories() -> u64 {
+    200 * crate::times()
+}
 
 fn pass(checks: &[&dyn Check], events: &[Event], name: &str) {
     for check in checks {
@@ -40,7 +42,7 @@ fn one_replica_keeps_every_promise() {
             let rules = Rules { lww: versions == Versions::Timestamps, ordered_writes: true };
             let plan = Replicas { replicas: 1, versions, deletes, ..base() };
             let bound = Staleness::new(rules, Some(Duration::ZERO));
-            for seed in 0..HISTORIES {
+            for seed in 0..histories() {
                 let name = format!("{versions:?}, {deletes} deletes, seed {seed}");
                 let checks: [&dyn Check; 3] = [&SessionGuarantees::new(rules), &Causal::new(rules), &bound];
                 pass(&checks, &plan.run(seed), &name);
@@ -56,14 +58,14 @@ fn clients_that_stay_with_replicas_that_copy_each_other_whole_see_no_effect_with
     for deletes in [0.0, 0.4] {
         let plan = Replicas { hops: 0.0, whole: true, lag_us: 4_000.0, deletes, ..base() };
         let mut stale = 0;
-        for seed in 0..HISTORIES {
+        for seed in 0..histories() {
             let events = plan.run(seed);
             let rules = Rules::default();
             pass(&[&SessionGuarantees::new(rules), &Causal::new(rules)], &events, &format!("seed {seed}"));
             let measured = Staleness::new(rules, None).check(&events, &Budget::default());
             stale += measured.stats["by"]["eventual"]["stale"].as_u64().unwrap_or(0);
         }
-        assert!(stale > HISTORIES, "only {stale} stale reads: the histories show nothing");
+        assert!(stale > histories(), "only {stale} stale reads: the histories show nothing");
     }
 }
 
@@ -73,7 +75,7 @@ fn strong_reads_of_a_leader_are_never_stale() {
     for versions in [Versions::Numbers, Versions::Nothing] {
         let plan = Replicas { versions, lag_us: 6_000.0, hops: 1.0, deletes: 0.2, ..base() };
         let mut stale = 0;
-        for seed in 0..HISTORIES {
+        for seed in 0..histories() {
             let result = Staleness::new(Rules::default(), None).check(&plan.run(seed), &Budget::default());
             assert_eq!(
                 result.stats["by"]["strong"]["stale"].as_u64().unwrap_or(0),
@@ -82,6 +84,6 @@ fn strong_reads_of_a_leader_are_never_stale() {
             );
             stale += result.stats["by"]["eventual"]["stale"].as_u64().unwrap_or(0);
         }
-        assert!(stale > HISTORIES, "{versions:?}: only {stale} stale reads");
+        assert!(stale > histories(), "{versions:?}: only {stale} stale reads");
     }
 }
