@@ -3,10 +3,13 @@
 //!
 //! Times are processor times of the one thread that works, so that a busy machine does not count. Memory is the
 //! kernel's high-water mark during one check, less what was there before: the events themselves, which the
-//! table shows apart.
+//! table shows apart. It is measured in a process of its own, since what the allocator keeps of one check would
+//! hide what the next one takes.
 
 use std::cell::{LazyCell, RefCell};
 use std::fmt::Write as _;
+use std::io::Write as _;
+use std::process::Command;
 use std::time::Duration;
 
 use criterion::Criterion;
@@ -20,6 +23,8 @@ use crate::report::{self, megabytes, time};
 const OPERATIONS: u32 = 1_000_000;
 /// Operations of each history if nothing is to be measured.
 const TRIED: u32 = 10_000;
+/// Tells a process that it is to measure the memory of one case and one of its checks, by their numbers.
+const MEASURE_MEMORY: &str = "GROWLER_BENCH_MEMORY";
 /// What each check must keep to.
 const MUST_S: f64 = 2.0;
 const MUST_BYTES: u64 = 1_000_000_000;
@@ -39,8 +44,13 @@ struct Measured {
     about: &'static str,
     verdict: String,
     median_s: f64,
-    beside_bytes: u64,
+    memory: Memory,
+}
+
+/// What is in memory, in bytes: the events, and the most that a check takes beside them.
+struct Memory {
     input_bytes: u64,
+    beside_bytes: u64,
 }
 
 /// Measures every check of every case, and rewrites the section of the page if nothing was left out.
@@ -49,20 +59,26 @@ struct Measured {
 ///
 /// If the kernel does not tell time and memory, or the page cannot be written.
 pub fn measure(section: &str, cases: &[Case]) {
+    if let Ok(which) = std::env::var(MEASURE_MEMORY) {
+        let Memory { input_bytes, beside_bytes } = take_memory(cases, &which).expect("a case and its check");
+        writeln!(std::io::stdout(), "{input_bytes} {beside_bytes}").expect("somebody reads it");
+        return;
+    }
     let mut criterion = Criterion::default().sample_size(10).configure_from_args();
     let is_test = std::env::args().any(|argument| argument == "--test" || argument == "--list");
     let mut group = criterion.benchmark_group(section);
     group.warm_up_time(Duration::from_millis(1)).measurement_time(Duration::from_secs(3));
     let mut measured = Vec::new();
-    for Case { about, events, checks } in cases {
-        let before = resident().expect("the kernel tells the memory").now;
+    for (number, Case { about, events, checks }) in cases.iter().enumerate() {
         let events = LazyCell::new(|| events(if is_test { TRIED } else { OPERATIONS }));
-        for check in checks {
+        for (at, check) in checks.iter().enumerate() {
             let meter = Meter::default();
             group.bench_function(format!("{}: {about}", check.name()), |b| {
                 b.iter_custom(|passes| meter.spend(&**check, &events, passes));
             });
-            measured.extend(meter.measured(check.name(), about, before));
+            let Some((verdict, median_s)) = meter.measured().filter(|_| !is_test) else { continue };
+            let memory = ask_memory(number, at);
+            measured.push(Measured { check: check.name(), about, verdict, median_s, memory });
         }
     }
     group.finish();
@@ -76,13 +92,37 @@ pub fn measure(section: &str, cases: &[Case]) {
     report::replace_section(&report::page(), section, &content).expect("the page can be written");
 }
 
+/// What one check takes of the memory, in this process.
+fn take_memory(cases: &[Case], which: &str) -> Option<Memory> {
+    let mut numbers = which.split(' ').map(|number| number.parse::<usize>().ok());
+    let case = cases.get(numbers.next()??)?;
+    let check = case.checks.get(numbers.next()??)?;
+    let before = resident().ok()?.now;
+    let events = (case.events)(OPERATIONS);
+    forget_peak().ok()?;
+    let held = resident().ok()?.now;
+    std::hint::black_box(check.check(&events, &Budget::default()));
+    let peak = resident().ok()?.peak;
+    Some(Memory { input_bytes: held.saturating_sub(before), beside_bytes: peak.saturating_sub(held) })
+}
+
+/// The same, in a process of its own.
+fn ask_memory(case: usize, check: usize) -> Memory {
+    let program = std::env::current_exe().expect("the kernel tells the program");
+    let output = Command::new(program).env(MEASURE_MEMORY, format!("{case} {check}")).output();
+    let output = output.expect("the program runs again");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8_lossy(&output.stdout);
+    let mut bytes = text.split_whitespace().map(|bytes| bytes.parse().expect("a number"));
+    let mut next = || bytes.next().expect("two numbers");
+    Memory { input_bytes: next(), beside_bytes: next() }
+}
+
 /// What one check of one history costs, sample by sample.
 #[derive(Default)]
 struct Meter {
     seconds_a_pass: RefCell<Vec<f64>>,
-    /// The verdict, and of the pass that took most, the bytes held before and taken during it: what an allocator
-    /// keeps of one pass does not show in the next.
-    most: RefCell<Option<(String, u64, u64)>>,
+    verdict: RefCell<String>,
 }
 
 impl Meter {
@@ -90,31 +130,20 @@ impl Meter {
         let now = || processor_time().expect("the kernel tells the time");
         let mut spent = Duration::ZERO;
         for _ in 0..passes {
-            forget_peak().expect("the kernel forgets");
-            let held = resident().expect("the kernel tells the memory").now;
             let began = now();
             let result = check.check(events, &Budget::default());
             spent += now() - began;
-            let peak = resident().expect("the kernel tells the memory").peak;
-            let verdict = format!("{:?}", result.valid).to_lowercase();
-            let taken = peak.saturating_sub(held);
-            let mut most = self.most.borrow_mut();
-            if most.as_ref().is_none_or(|&(_, _, before)| before <= taken) {
-                *most = Some((verdict, held, taken));
-            }
+            *self.verdict.borrow_mut() = format!("{:?}", result.valid).to_lowercase();
         }
         self.seconds_a_pass.borrow_mut().push(spent.as_secs_f64() / passes as f64);
         spent
     }
 
-    /// Nothing if the user's filter left this one out.
-    fn measured(self, check: &'static str, about: &'static str, before_bytes: u64) -> Option<Measured> {
+    /// The verdict and the median of the seconds; nothing if the user's filter left this one out.
+    fn measured(self) -> Option<(String, f64)> {
         let mut samples = self.seconds_a_pass.into_inner();
         samples.sort_by(f64::total_cmp);
-        let median_s = *samples.get(samples.len() / 2)?;
-        let (verdict, held, beside_bytes) = self.most.into_inner()?;
-        let input_bytes = held.saturating_sub(before_bytes);
-        Some(Measured { check, about, verdict, median_s, beside_bytes, input_bytes })
+        Some((self.verdict.into_inner(), *samples.get(samples.len() / 2)?))
     }
 }
 
@@ -123,7 +152,8 @@ fn table(measured: &[Measured]) -> String {
         "| check | 1 M operations | verdict | must | time | memory beside the events | the events | reached |\n\
          |---|---|---|---|---|---|---|---|\n",
     );
-    for Measured { check, about, verdict, median_s, beside_bytes, input_bytes } in measured {
+    for Measured { check, about, verdict, median_s, memory } in measured {
+        let Memory { input_bytes, beside_bytes } = memory;
         let reached = if *median_s < MUST_S && *beside_bytes < MUST_BYTES { "must" } else { "**no**" };
         let _ = writeln!(
             text,

@@ -29,6 +29,7 @@
 
 mod losses;
 
+use std::cell::LazyCell;
 use std::collections::HashMap;
 
 use losses::Losses;
@@ -140,7 +141,7 @@ struct KeyAudit<'h> {
 
 impl<'h> KeyAudit<'h> {
     fn new(book: &Book<'h>, places: &[Place]) -> Self {
-        let outdone = Outdone::new(book, places);
+        let outdone = LazyCell::new(|| Outdone::new(book, places));
         let mut key =
             Self { writes: Vec::new(), lines: HashMap::default(), deletes: Vec::new(), sent: Vec::new() };
         for &place in places {

@@ -39,6 +39,7 @@ impl<'h> Remains<'h> {
             if lww {
                 let sent = sent(book, places);
                 newest = newest_of(book, places, &end.answers).max(match &sent {
+                    Causes::Covered(clock) if clock.is_empty() => None,
                     Causes::Covered(clock) => Outdone::new(book, places).newest(clock),
                     Causes::Anything => Some(Newest::Unknown),
                 });
