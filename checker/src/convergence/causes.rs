@@ -65,6 +65,14 @@ pub(super) fn join(clock: &mut Vec<Dot>, other: &[Dot]) {
     other.iter().for_each(|&dot| add(clock, dot));
 }
 
+/// Whether a write that may have taken effect was sent with a context.
+pub(super) fn is_sent_with_context(book: &Book<'_>, place: Place) -> bool {
+    let (entry, operation) = (book.entry_at(place), book.operation(place));
+    let found_out = || operation.completion.is_some_and(|event| event.extra().sent.is_some());
+    let with_context = operation.invocation.extra().context.is_some() || found_out();
+    with_context && entry.act.writes() && entry.outcome != Outcome::Fail
+}
+
 /// The dots that a write can have replaced; none where that may be anything.
 pub(super) fn at_most<'b>(book: &'b Book<'_>, place: Place) -> Option<&'b [Dot]> {
     book.sent(place).or_else(|| book.clock(place))

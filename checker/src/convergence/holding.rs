@@ -136,15 +136,17 @@ pub(super) fn agreement(book: &Book<'_>, places: &[Place], end: &End, lww: bool)
 }
 
 /// One that all agree with, or two that do not agree. (Of none, any will do.) An answer that does not say its versions
-/// agrees with others that differ, so one of each sort is held against all.
+/// agrees with others that differ, so it is one that does say them that all are held against, if there is any: an
+/// answer has dots, or a number, or neither.
 fn differing(book: &Book<'_>, answers: &[Place]) -> Result<Place, (Place, Place)> {
     let holding = |place: Place| Holding::of(book, place);
     let holds = |place: Place| !holding(place).is_empty();
     let first = |is: &dyn Fn(Place) -> bool| answers.iter().copied().find(|&place| is(place));
-    let Some(reference) = first(&holds).or(first(&|_| true)) else { return Ok(0) };
     let with_dots = first(&|place| holds(place) && holding(place).dots.is_some());
     let with_number = first(&|place| holds(place) && holding(place).number.is_some());
-    for one in [Some(reference), with_dots, with_number].into_iter().flatten() {
+    let all = [with_dots, with_number].into_iter().flatten();
+    let Some(reference) = all.clone().next().or(first(&holds)).or(first(&|_| true)) else { return Ok(0) };
+    for one in std::iter::once(reference).chain(all.skip(1)) {
         if let Some(other) = first(&|other| !holding(other).agrees_with(&holding(one))) {
             return Err((one, other));
         }
@@ -261,7 +263,7 @@ impl<'b, 'h> Unsure<'b, 'h> {
         let deletes = || self.open.iter().any(|&place| self.book.entry_at(place).act == Act::Delete);
         let removes = || self.open.iter().any(|&place| self.book.operation(place).f() == "remove");
         match holding.dots {
-            Some([]) => !deletes(),
+            Some([]) => !deletes() && !removes(),
             Some(dots) => dots.iter().all(|&dot| self.is_settled_dot(dot)),
             None if holding.number.is_some() => false,
             None if holding.value.is_null() => !deletes() && !removes(),

@@ -151,8 +151,7 @@ impl<'h> KeyAudit<'h> {
                 let before = key.deletes.last().map_or(stamp, |&(_, newest)| newest);
                 key.deletes.push((entry.call, stamp.max(before)));
             }
-            let with_context = book.operation(place).invocation.extra().context.is_some();
-            if with_context && entry.act.writes() && entry.outcome != Outcome::Fail {
+            if causes::is_sent_with_context(book, place) {
                 let mut covered = key.sent.last().map_or_else(Causes::nothing, |sent| sent.covered.clone());
                 covered.join(book.sent(place));
                 let newest = covered.clock().map_or(Some(Newest::Unknown), |clock| outdone.newest(clock));
@@ -192,6 +191,9 @@ impl<'h> KeyAudit<'h> {
         if Some(best.0) <= shown || !self.may_be_replaced(book.own_dot(best.1), best.0, came) {
             return Some(best).filter(|_| Some(best.0) > shown);
         }
+        if self.may_be_outdone(best.0, came) {
+            return None;
+        }
         let greater = line[..upto].iter().rev().take_while(|write| Some(write.best.0) > shown);
         let unreplaced =
             greater.filter(|write| !self.may_be_replaced(book.own_dot(write.place), write.stamp, came));
@@ -202,22 +204,26 @@ impl<'h> KeyAudit<'h> {
     /// an answer that came before a position and shows what was written until another.
     fn may_be_deleted(&self, stamp: Stamp<'_>, came: u32, shown_end: u32) -> bool {
         let begun = self.deletes.partition_point(|&(call, _)| call < came.min(shown_end));
-        begun.checked_sub(1).is_some_and(|last| match self.deletes[last].1 {
-            Newest::Of(deleted) => {
-                deleted.ns > stamp.ns || (deleted.ns == stamp.ns && deleted.node >= stamp.node)
-            }
-            Newest::Unknown => true,
-        })
+        begun.checked_sub(1).is_some_and(|last| self.deletes[last].1.may_beat(Some(stamp)))
     }
 
     /// Whether a write that was sent with a context before a position may have replaced another one, or one that had
     /// won over that.
     fn may_be_replaced(&self, dot: Option<Dot>, stamp: Stamp<'_>, came: u32) -> bool {
+        let by_name = |sent: &Sent<'_>| dot.is_none_or(|dot| sent.covered.may_have(dot));
+        self.may_be_outdone(stamp, came) || self.sent_before(came).is_some_and(by_name)
+    }
+
+    /// Whether it may have replaced one that had won over all up to this timestamp.
+    fn may_be_outdone(&self, stamp: Stamp<'_>, came: u32) -> bool {
+        let newest = self.sent_before(came).and_then(|sent| sent.newest);
+        newest.is_some_and(|newest| newest.may_beat(Some(stamp)))
+    }
+
+    /// The last write with a context before a position.
+    fn sent_before(&self, came: u32) -> Option<&Sent<'h>> {
         let begun = self.sent.partition_point(|sent| sent.call < came);
-        begun.checked_sub(1).map(|last| &self.sent[last]).is_some_and(|sent| {
-            let outdone = sent.newest.is_some_and(|newest| newest >= Newest::Of(stamp));
-            outdone || dot.is_none_or(|dot| sent.covered.may_have(dot))
-        })
+        begun.checked_sub(1).map(|last| &self.sent[last])
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! A write that was sent with a context replaces what this covers, even where its coordinator had seen neither that nor
 //! its timestamp, and has taken a lesser one. So a write may lose to one with a greater timestamp, by the rule, and
-//! that one be replaced by one with a lesser. What a context covers and nobody was told to have written was written by
-//! somebody who got no answer, if there is one: then its timestamp may be any.
+//! that one be replaced by one with a lesser. What a context covers and no answer claims was written by somebody whose
+//! answer does not name it, or who got none, if there is such a write: then its timestamp may be any.
 
 use std::collections::HashMap;
 
@@ -24,6 +24,14 @@ impl<'h> Newest<'h> {
     pub(super) fn of(stamp: Option<Stamp<'h>>) -> Self {
         stamp.map_or(Self::Unknown, Self::Of)
     }
+
+    /// Whether it may have won over a write with this timestamp, or over one that has none.
+    pub(super) fn may_beat(self, stamp: Option<Stamp<'_>>) -> bool {
+        match (self, stamp) {
+            (Self::Of(own), Some(stamp)) => own >= stamp,
+            _ => true,
+        }
+    }
 }
 
 /// A counter of an actor that an answered write claims.
@@ -40,17 +48,18 @@ struct Known<'h> {
 #[derive(Debug)]
 pub(super) struct Outdone<'h> {
     lines: HashMap<u32, Vec<Known<'h>>, Fast>,
-    /// Whether a write of the key was never answered.
-    unanswered: bool,
+    /// Whether there is a write of the key that no answer gives a dot.
+    nameless: bool,
 }
 
 impl<'h> Outdone<'h> {
     pub(super) fn new(book: &Book<'h>, places: &[Place]) -> Self {
-        let mut outdone = Self { lines: HashMap::default(), unanswered: false };
+        let mut outdone = Self { lines: HashMap::default(), nameless: false };
         for &place in places {
             let entry = book.entry_at(place);
-            outdone.unanswered |= entry.act.writes() && entry.outcome == Outcome::Info;
-            if let Some(dot) = book.own_dot(place) {
+            let dot = book.own_dot(place).filter(|dot| dot.counter > 0);
+            outdone.nameless |= entry.act.writes() && entry.outcome != Outcome::Fail && dot.is_none();
+            if let Some(dot) = dot {
                 let known = Known { counter: dot.counter, number: 1, newest: Newest::of(entry.stamp) };
                 outdone.lines.entry(dot.actor).or_default().push(known);
             }
@@ -75,6 +84,6 @@ impl<'h> Outdone<'h> {
         let line = self.lines.get(&dot.actor).map_or(&[][..], Vec::as_slice);
         let last = upto(line, dot.counter, |known| known.counter).checked_sub(1).map(|last| line[last]);
         let is_whole = last.is_some_and(|last| last.number == dot.counter);
-        if self.unanswered && !is_whole { Some(Newest::Unknown) } else { last.map(|last| last.newest) }
+        if self.nameless && !is_whole { Some(Newest::Unknown) } else { last.map(|last| last.newest) }
     }
 }

@@ -12,7 +12,7 @@ use crate::history::Outcome;
 
 /// What is left of a key in the end.
 pub(super) enum Remains<'h> {
-    /// These versions, and all that they and the deletes can have replaced.
+    /// These versions, all that they and the deletes can have replaced, and the greatest timestamp that may have won.
     Versions { versions: Vec<Dot>, replaced: Causes, newest: Option<Newest<'h>> },
     /// An item with this version number at most. Nobody can have deleted it.
     Number(i64),
@@ -72,8 +72,7 @@ impl<'h> Remains<'h> {
         match self {
             Self::Versions { versions, replaced, newest } => book.own_dot(place).is_some_and(|dot| {
                 let is_there = versions.binary_search(&dot).is_ok();
-                let lost_out =
-                    newest.is_some_and(|newest| entry.stamp.is_none_or(|stamp| newest >= Newest::Of(stamp)));
+                let lost_out = newest.is_some_and(|newest| newest.may_beat(entry.stamp));
                 !is_there && !replaced.may_have(dot) && !lost_out
             }),
             Self::Number(last) => entry.number.is_some_and(|number| number > *last),
@@ -135,12 +134,8 @@ fn newest_of<'h>(book: &Book<'h>, places: &[Place], answers: &[Place]) -> Option
 /// replaced one with a greater timestamp than its own, and then have lost to a third.
 fn sent(book: &Book<'_>, places: &[Place]) -> Causes {
     let mut sent = Causes::nothing();
-    for &place in places {
-        let entry = book.entry_at(place);
-        let with_context = book.operation(place).invocation.extra().context.is_some();
-        if with_context && entry.act.writes() && entry.outcome != Outcome::Fail {
-            sent.join(book.sent(place));
-        }
+    for &place in places.iter().filter(|&&place| causes::is_sent_with_context(book, place)) {
+        sent.join(book.sent(place));
     }
     sent
 }

@@ -11,23 +11,23 @@
 //! then they differ rightly. So while such a write of the key is open (or one that ended after the first answer
 //! of the end was asked for), two answers are held against each other only if all that they show was there
 //! before: each dot was acknowledged, or seen by somebody, before the first of them was asked for; and neither
-//! is empty while a delete is open. Without dots, a value counts as settled if no open write wrote it, or
-//! somebody saw it before and no other write can have left it (null: if no delete or `remove` is open), and of lists,
-//! if every open write is an `add`, each element that none of these adds, or that somebody saw before (where elements
-//! are removed, or a timestamp decides between lists: if somebody saw all that these add, and each was added once). Answers that differ otherwise are *undecided*: the
-//! answer of the check is unknown. So it is where a replica was not asked, a fault was in force, or nobody read
-//! any key in the end.
+//! is empty while a delete or a `remove` is open. Without dots, a value counts as settled if no open write wrote it,
+//! or somebody saw it before and no other write can have left it (null: if no delete or `remove` is open), and of
+//! lists, if every open write is an `add`, each element that none of these adds, or that somebody saw before (where
+//! elements are removed, or a timestamp decides between lists: if somebody saw all that these add, and each was added
+//! once). Answers that differ otherwise are *undecided*: the answer of the check is unknown. So it is where a replica
+//! was not asked, a fault was in force, or nobody read any key in the end.
 //!
 //! **`lost-write`**: an acknowledged write that ended before the end and is in no answer of it, although
 //! nothing can have replaced it. By clocks: its dot is not among the versions, and neither they, nor any delete
 //! that did not fail (whose tombstone may have been collected), can have replaced it ([`super::causes`]). A
 //! version of the end whose write was never answered may have replaced whatever the clock beside it covers.
 //! Where the greatest timestamp wins ([`Rules::lww`]), one that is not less than the write's excuses it too: of
-//! a version, or of a delete; and so does any context that a write was sent with and that covers it, or a version with
-//! such a timestamp, since such a write may replace a greater timestamp than its own (`outdone`). Without clocks, only if nobody can have deleted the item: by version numbers, if
-//! those of the end are less; by values, if the item is absent. Where the writes of an item are ordered
-//! ([`Rules::ordered_writes`]), by values also if it began after the writes of all that is shown had ended (of an
-//! absent item: after all deletes had).
+//! a version, or of a delete; and so does any context that a write was sent with and that covers it, or a version
+//! with such a timestamp, since such a write may replace a greater timestamp than its own (`outdone`). Without
+//! clocks, only if nobody can have deleted the item: by version numbers, if those of the end are less; by values,
+//! if the item is absent. Where the writes of an item are ordered ([`Rules::ordered_writes`]), by values also if it
+//! began after the writes of all that is shown had ended (of an absent item: after all deletes had).
 //!
 //! Where ordinary reads stand in for the replicas, `replica_coverage` is `unknown` in the stats: a replica that
 //! none of them reached may hold something else. The time to convergence of a key (`converged_ms`) runs from

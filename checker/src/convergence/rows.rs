@@ -27,7 +27,7 @@ impl<T: Copy + Default> Rows<T> {
     /// Adds an item to a list. It must have been announced.
     pub(super) fn push(&mut self, list: u32, item: T) {
         let (_, end) = self.bounds[list as usize];
-        debug_assert!(self.bounds.get(list as usize + 1).is_none_or(|next| end < next.0), "unannounced");
+        assert!(self.bounds.get(list as usize + 1).is_none_or(|next| end < next.0), "unannounced");
         self.items[end as usize] = item;
         self.bounds[list as usize].1 += 1;
     }

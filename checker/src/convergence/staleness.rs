@@ -101,10 +101,9 @@ struct Written {
 fn life_written(book: &Book<'_>, write: Place) -> Option<u32> {
     let entry = book.entry_at(write);
     match book.order(write) {
-        _ if !entry.is_ok() || !entry.act.writes() => None,
-        Order::Nothing => None,
+        order if order == Order::Nothing || !entry.is_ok() || !entry.act.writes() => None,
         Order::Clock => book.own_dot(write).map(|dot| book.life_of(dot)),
-        Order::Timestamp | Order::Integer | Order::RealTime => book.life(write),
+        _ => book.life(write),
     }
 }
 

@@ -127,6 +127,13 @@ fn what_beat_a_write_may_have_been_replaced_by_one_with_a_lesser_timestamp() {
         let third = says(third, "n3/1:1", json!({"n1/1": 1, "n3/1": 1}), 68);
         holds(third, "n3", 19, "n3/1:1", json!({"n1/1": 1, "n2/1": 1, "n3/1": 1}), 68)
     };
+    // The answer of 16 need not have said which version that is.
+    let nameless = wrote(HistoryBuilder::new(), 15, "n2/1:1", json!({"n2/1": 1}), 77).write(1, 16);
+    let nameless = sent(nameless.invoke(2, "write", 19), json!({"n1/1": 1})).ok(2, 19);
+    let nameless = says(nameless, "n3/1:1", json!({"n1/1": 1, "n3/1": 1}), 68);
+    let nameless = holds(nameless, "n3", 19, "n3/1:1", json!({"n1/1": 1, "n2/1": 1, "n3/1": 1}), 68);
+    assert!(kinds(&Convergence::new(LWW), nameless.clone()).is_empty());
+    assert!(kinds(&Lww::default(), nameless).is_empty());
     for (check, lost) in [
         (&Convergence::new(LWW) as &dyn Check, vec!["lost-write"; 2]),
         (&Lww::default(), vec!["lost-against-lww"; 3]),

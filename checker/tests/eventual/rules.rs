@@ -127,7 +127,7 @@ pub(crate) fn diverged(ops: &[Op], end: &End<'_>, lww: bool) -> Option<bool> {
     let settled_element =
         |element: &Value| !open.iter().any(|op| op.argument == *element) || has_come(element);
     let settled = |op: &Op| match &op.dots {
-        Some(dots) if dots.is_empty() => !deleting,
+        Some(dots) if dots.is_empty() => !deleting && !removing,
         Some(dots) => dots.iter().all(settled_dot),
         None if op.number.is_some() => false,
         None if op.result.is_null() => !deleting && !removing,
@@ -283,10 +283,12 @@ pub(crate) fn resurrected(ops: &[Op], end: Option<&End<'_>>, told: Rules) -> u64
 /// Whether a version whose timestamp is not less, or unknown, is covered by a context that a write was sent with before
 /// a position.
 fn outdone(ops: &[Op], stamp: Option<&Stamp>, came: usize) -> bool {
-    let unanswered = ops.iter().any(|op| (op.is_write() || op.is_delete()) && op.out == Out::Info);
+    let nameless = ops
+        .iter()
+        .any(|op| (op.is_write() || op.is_delete()) && op.out != Out::Fail && op.own_dot().is_none());
     let is_not_less =
         |dot: &Dot| match ops.iter().filter(|op| op.own_dot().as_ref() == Some(dot)).collect::<Vec<_>>() {
-            known if known.is_empty() => unanswered,
+            known if known.is_empty() => nameless,
             known => {
                 known.iter().any(|op| op.stamp.is_none() || stamp.is_none() || op.stamp.as_ref() >= stamp)
             }

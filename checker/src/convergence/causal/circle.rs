@@ -110,18 +110,18 @@ fn peel(pasts: &Pasts<'_, '_>, superseded: &Superseded) -> Vec<Place> {
     left.into_iter().filter(|&place| after[place as usize] > 0).collect()
 }
 
-/// Takes away the operations that nothing holds, and then those that only they held. `holds` counts of each what
+/// Takes away the operations that nothing holds, and then those that only they held. `holders` counts of each what
 /// holds it, `held` gives what one holds.
 fn strip<I: IntoIterator<Item = Place>>(
     among: impl Iterator<Item = Place>,
-    holds: &mut [u32],
+    holders: &mut [u32],
     held: impl Fn(Place) -> I,
 ) {
-    let mut free: Vec<Place> = among.filter(|&place| holds[place as usize] == 0).collect();
+    let mut free: Vec<Place> = among.filter(|&place| holders[place as usize] == 0).collect();
     while let Some(place) = free.pop() {
         for other in held(place) {
-            holds[other as usize] -= 1;
-            if holds[other as usize] == 0 {
+            holders[other as usize] -= 1;
+            if holders[other as usize] == 0 {
                 free.push(other);
             }
         }

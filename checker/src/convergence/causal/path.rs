@@ -60,9 +60,8 @@ impl<'b, 'h> Pasts<'b, 'h> {
         // Of each operation that was reached: the one that it leads to, and how.
         let mut reached: HashMap<Place, Hop, Fast> = HashMap::default();
         let mut lines: HashMap<u32, u32, Fast> = HashMap::default();
-        let mut queue = VecDeque::from([effect]);
+        let (mut queue, mut found) = (VecDeque::from([effect]), Vec::new());
         while let Some(place) = queue.pop_front() {
-            let mut found = Vec::new();
             found.extend(self.cause(place).map(|cause| (Step::Read, cause)));
             let &Entry { session, before, .. } = self.book.entry_at(place);
             let until = lines.entry(session).or_insert(0);
@@ -71,7 +70,7 @@ impl<'b, 'h> Pasts<'b, 'h> {
             }
             *until = before.max(*until);
             found.extend(superseded(place).into_iter().map(|write| (Step::Version, write)));
-            for (step, earlier) in found {
+            for (step, earlier) in found.drain(..) {
                 if reached.contains_key(&earlier) {
                     continue;
                 }

@@ -40,10 +40,7 @@ pub(super) fn all(book: &Book<'_>, mut owns: impl FnMut(u32, u32)) -> Vec<Column
         }
         if let Some((column, stand)) = of(book, place as Place) {
             if columns[column as usize].stands.is_empty() {
-                let line = book.life(place as Place).unwrap_or_default();
-                let life =
-                    book.own_dot(place as Place).filter(|_| book.order(place as Place) == Order::Clock);
-                owns(life.map_or(line, |dot| book.life_of(dot)), column);
+                owns(super::life_written(book, place as Place).unwrap_or_default(), column);
             }
             columns[column as usize].stands.push(stand);
         }
