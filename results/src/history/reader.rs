@@ -79,6 +79,11 @@ pub(crate) fn read_lines(file: &Path, input: impl Read) -> Result<History, ReadE
         let mut lines = 0;
         let refuse = |line: u64, reason| ReadError { file: file.to_owned(), line: Some(line + 1), reason };
         while let Some(mut block) = blocks.next() {
+            if history.events.is_empty() {
+                // A list of a gigabyte that grows is there twice while it moves. To guess wrong costs no more than that.
+                let bytes = file.metadata().map_or(0, |file| file.len());
+                let _ = history.events.try_reserve_exact(block.events_in(bytes));
+            }
             place(&mut block.events, history.events.last())
                 .map_err(|(at, reason)| refuse(lines + block.line_of(at), reason))?;
             history.events.append(&mut block.events);

@@ -64,6 +64,12 @@ impl Parsed {
         }
     }
 
+    /// How many events there are in so many bytes, if they are like those of this block.
+    pub(super) fn events_in(&self, bytes: u64) -> usize {
+        let events = u128::from(bytes) * self.events.len() as u128 / (self.text.len() as u128).max(1);
+        usize::try_from(events).unwrap_or(usize::MAX)
+    }
+
     /// The place in the block, from 0, of the line of an event, given its place among the events.
     pub(super) fn line_of(&self, event: usize) -> u64 {
         let lines = self.text.split(|&byte| byte == b'\n').zip(0..);
