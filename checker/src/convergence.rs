@@ -13,9 +13,10 @@
 //! - [`availability`]: who was served, on which side of a partition.
 //!
 //! They share one thing: [`order`], which reads what a store said of its own versions and tells which answers
-//! include which writes. `lives`, `trails`, `shown` and `words` are what two or more of them need beside it;
-//! `causes` (what a write replaced), `ending` (which answers are the end of a key), `holding`, `remains`, `faults`
-//! and `findings` likewise. `sensitivity` measures, for all of them, how much a run would have shown.
+//! include which writes. `lives`, `parts`, `trails`, `shown` and `words` are what two or more of them need beside it;
+//! `causes` (what a write replaced), `outdone` (which timestamps may be gone), `ending` (which answers are the end of a
+//! key), `holding`, `remains`, `faults` and `findings` likewise. `groups` and `rows` keep many lists in one, `counted`
+//! finds a counter in one. `sensitivity` measures, for all of them, how much a run would have shown.
 
 pub mod availability;
 pub mod causal;

@@ -82,11 +82,10 @@ impl Check for Causal {
             Err(reason) => (None, Some(reason)),
         };
         let mut report = Report::new(&book);
-        let mut pasts = Pasts::new(&book, &causes);
         if let Some(vectors) = vectors {
             let mut audit = Audit::new(&book, &shown, &causes, vectors);
             audit.sweep(events.len());
-            pasts.sessions(audit.lines);
+            let pasts = Pasts { book: &book, causes: &causes, lines: audit.lines };
             report.baseless(audit.baseless);
             report.lacking(&pasts, audit.lacking, &audit.rates);
             report.circles(circle::find(&book, &shown, &pasts));
@@ -233,15 +232,14 @@ impl<'b, 'h> Audit<'b, 'h> {
     fn absorb(&mut self, place: Place) {
         let entry = self.book.entry_at(place);
         let line = &mut self.lines[entry.session as usize];
-        let number = line.len() as u32;
         line.push(place);
-        self.vectors.advance(entry.session, number + 1);
+        self.vectors.advance(entry.session, line.len() as u32);
         let trail = self.parts.of[place as usize];
         let Some(&(_, life)) = self.parts.owners.get(trail as usize) else { return };
         let compares = self.book.order(place) == Order::Clock;
         let dot = shown_dot(self.book, self.causes, place).filter(|_| compares);
         let needs = self.book.needs(place);
-        self.trails.push(trail, number, place, dot.as_slice(), needs);
+        self.trails.push(trail, entry.before, place, dot.as_slice(), needs);
         self.logs.push(life, trail, dot.as_slice(), needs);
         self.lives.seen(self.book, place, life);
     }

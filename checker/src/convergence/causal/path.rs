@@ -33,15 +33,6 @@ pub(super) struct Pasts<'b, 'h> {
 }
 
 impl<'b, 'h> Pasts<'b, 'h> {
-    pub(super) fn new(book: &'b Book<'h>, causes: &'b [Place]) -> Self {
-        Self { book, causes, lines: Vec::new() }
-    }
-
-    /// Tells it what the sessions did.
-    pub(super) fn sessions(&mut self, lines: Vec<Vec<Place>>) {
-        self.lines = lines;
-    }
-
     /// The write that a read shows, if it was invoked before the read ended.
     pub(super) fn cause(&self, read: Place) -> Option<Place> {
         let cause = self.causes[read as usize];
