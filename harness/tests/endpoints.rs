@@ -127,6 +127,12 @@ fn a_spent_cap_ends_the_load_and_says_nothing_against_the_endpoint() {
         let ok = results["stats"]["ok"].as_u64().unwrap();
         assert!(ok <= cap.parse().unwrap() && began.elapsed() < Duration::from_secs(19), "{results}");
         assert_eq!(store.tables(), Vec::<String>::new(), "{cap}");
+        let cost = format!("the cap of {cap} requests ended the load after ");
+        let page = |name| std::fs::read_to_string(latest(out.path()).join(name)).unwrap();
+        let told = [stdout(&finished), page("results.json"), page("summary.md"), page("index.html")];
+        assert!(told.iter().all(|text| text.contains(&cost)), "{told:?}");
+        let unreached = "planned faults that were not reached: ";
+        assert!(faults == "none" || results["notes"].to_string().contains(unreached), "{results}");
     }
 }
 

@@ -26,4 +26,4 @@ pub use fault::{DEFAULT_FAULTS, FaultDescription, faults};
 pub use network::{Link, ProxyNetwork};
 pub use plan::{Capabilities, Outcome, Plan, PlanError, PlanRequest, PlannedFault};
 pub use process::{Exit, LocalProcesses, NodeCommand};
-pub use run::{ActiveFault, Nemesis, NemesisReport};
+pub use run::{ActiveFault, NOT_REACHED, Nemesis, NemesisReport};

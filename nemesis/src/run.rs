@@ -23,6 +23,9 @@ use crate::stage::{FaultId, Stage};
 /// Time between two looks for evidence.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
+/// Why a fault was skipped whose time had not come when the run was stopped.
+pub const NOT_REACHED: &str = "the run was stopped early, before its time had come";
+
 /// A fault that is in force now, or is just being injected or healed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActiveFault {
@@ -147,7 +150,7 @@ impl Scene {
             (index, planned, Vec::new())
         };
         if !self.wait_until(planned.planned[0], &mut stop).await {
-            return skip(planned, "the run was stopped early, before its time had come".to_owned());
+            return skip(planned, NOT_REACHED.to_owned());
         }
         let mut fault = match build(index, &planned) {
             Ok(fault) => fault,

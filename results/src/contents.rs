@@ -55,6 +55,12 @@ impl Contents {
         Ok(Self { test, plan, results, history, notes })
     }
 
+    /// What is missing, and what the verdict has noted.
+    pub(crate) fn all_notes(&self) -> Vec<String> {
+        let noted = self.results.iter().flat_map(|results| &results.notes);
+        self.notes.iter().chain(noted).cloned().collect()
+    }
+
     /// When the last thing happened, ns since the run began.
     pub(crate) fn end_ns(&self) -> u64 {
         let history = self.history.events.iter().map(|e| e.time).max();

@@ -70,7 +70,16 @@ impl FaultOutcome {
     }
 }
 
+/// Why a fault was skipped whose time had not come when the run was stopped: the nemesis' own words.
+pub const NOT_REACHED: &str = "the run was stopped early, before its time had come";
+
 impl FaultEntry {
+    /// Whether the run was over before it was due.
+    #[must_use]
+    pub fn is_unreached(&self) -> bool {
+        self.outcome == Some(FaultOutcome::Skipped) && self.reason.as_deref() == Some(NOT_REACHED)
+    }
+
     /// When it was in force, ns since the run began: `None` where it never was. `run_end_ns` stands in for
     /// the end of one that was never healed.
     #[must_use]

@@ -90,7 +90,7 @@ fn render(contents: &Contents, folder: &str) -> Result<String, ReportError> {
         sensitivity => Value::from(Serde(sensitivity::rows(contents))),
         tracks => Value::from(Serde(tracks::tracks(contents, &operations, &series, &availability, axis))),
         tables => Value::from(Serde(tables::tables(contents, &operations, &availability))),
-        notes => contents.notes.clone(),
+        notes => contents.all_notes(),
     };
     let failed = |e: minijinja::Error| ReportError::Render { what: "index.html", reason: format!("{e:#}") };
     let environment = environment(&TEMPLATES).map_err(failed)?;

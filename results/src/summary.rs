@@ -70,7 +70,10 @@ fn heading(text: &mut String, contents: &Contents, results: &Results) {
     for reason in results.reasons.iter().take(LINES_MAX) {
         let _ = writeln!(text, "- {}", escaped(reason));
     }
-    if !results.reasons.is_empty() {
+    for note in &results.notes {
+        let _ = writeln!(text, "- Note: {}", escaped(note));
+    }
+    if !results.reasons.is_empty() || !results.notes.is_empty() {
         text.push('\n');
     }
 }

@@ -59,7 +59,7 @@ pub struct Timings {
     pub phases: Vec<Phase>,
     /// One entry for each heal that left no fault in force.
     pub recoveries: Vec<Recovery>,
-    /// When and why the load ended before its time, where a violation did that (`--fail-fast`).
+    /// When and why the load ended before its time, where a violation (`--fail-fast`) or a cap did that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stopped_early: Option<StoppedEarly>,
 }
@@ -91,13 +91,14 @@ pub struct Recovery {
     pub healed_ns: u64,
     /// When it had to serve again, ns since the run began.
     pub deadline_ns: u64,
-    /// When every partition had acknowledged a write through every node; null if it never did.
+    /// When every partition had served everything that was asked for (a write, and the reads that the workload
+    /// makes) through every node; null if it never did.
     pub recovered_ns: Option<u64>,
     /// When the next fault (or the user, or `--fail-fast`) ended the measurement, where that came first: then a missing
     /// `recovered_ns` says nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cut_short_ns: Option<u64>,
-    /// The same for each node asked and each partition.
+    /// The same for each node asked, each partition, and each sort of request.
     #[serde(default)]
     pub per: Vec<PartRecovery>,
 }
@@ -114,15 +115,23 @@ impl Recovery {
     }
 }
 
-/// The first write that a partition acknowledged through a node after a heal.
+/// The first time that a partition served a request of one sort through a node after a heal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartRecovery {
     /// The node asked.
     pub node: String,
     /// The partition.
     pub partition: String,
-    /// When the write was acknowledged, ns since the run began; null if none was.
+    /// What was asked for: `write`, `strong read` or `eventual read`.
+    #[serde(default = "write")]
+    pub asked: String,
+    /// When it was served, ns since the run began; null if it never was.
     pub acked_ns: Option<u64>,
+}
+
+/// What was asked for before reads were asked for too.
+fn write() -> String {
+    "write".to_owned()
 }
 
 impl SystemUnderTest {

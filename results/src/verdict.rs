@@ -5,6 +5,7 @@
 //! decided: a pure function of everything that bears on it. [`Results`] is the file that keeps it.
 
 mod coverage;
+mod ending;
 mod judge;
 mod results;
 mod sensitivity;
@@ -13,7 +14,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use coverage::{Coverage, FaultCoverage};
+pub use coverage::{Coverage, Cut, FaultCoverage};
+pub use ending::Ending;
 pub use judge::{Crash, Expectations, Judgement, RecoveryMiss, judge, outranked};
 pub use results::{OpCounts, Results};
 pub use sensitivity::{PLACES_MIN, by_kind};

@@ -20,6 +20,7 @@ use serde_json::Value;
 use crate::dynamodb::request::{Expressions, GetItem, GetOutput, PutItem};
 use crate::dynamodb::{Answer, Ask, Client, Failure, Item, Numbers, Outcome, Pairs, Text};
 use crate::generator::{ElementsGenerator, REPLICA_READ, Share, Through};
+use crate::probe::Service;
 use crate::replicas;
 use crate::tables::Table;
 use crate::workload::{Completion, Description, Generator, Invocation, SetUpError, Shape, Workload};
@@ -177,6 +178,10 @@ impl Workload for Carts {
 
     fn functions(&self) -> &'static [&'static str] {
         &["add", "remove", "read", REPLICA_READ]
+    }
+
+    fn services(&self) -> &'static [Service] {
+        &[Service::Write, Service::EventualRead]
     }
 
     async fn tear_down(&self, client: &Client) -> Result<(), SetUpError> {

@@ -12,7 +12,7 @@ mod popularity;
 mod replica_reads;
 
 pub use elements::{ElementsGenerator, Share};
-pub use ending::{Ending, OpenWrites};
+pub use ending::{Ending, OpenWrites, final_reads};
 pub use final_reads::FinalReads;
 pub use hops::Hops;
 pub use keys::{KeyPool, KeyState, MAX_INDETERMINATE};

@@ -1,11 +1,13 @@
-//! The canary: small writes beside the load, which show when the system serves again.
+//! The canary: small writes and reads beside the load, which show when the system serves again.
 //!
 //! They go to a table of their own and are no part of the history. One key stands for each partition that
-//! the server tells of; a server that tells of none counts as one partition.
+//! the server tells of; a server that tells of none counts as one partition. A system serves again when it
+//! does everything that the workload asks of it ([`Service`]): one that takes writes and refuses every read
+//! would leave nothing to be judged.
 
 use std::collections::BTreeMap;
 
-use crate::dynamodb::request::{Expressions, PutItem};
+use crate::dynamodb::request::{Expressions, GetItem, PutItem};
 use crate::dynamodb::{Client, Failure, Outcome, Pairs, Request, Text};
 use crate::tables::{Patient, Table};
 use crate::workload::SetUpError;
@@ -16,6 +18,29 @@ pub const WHOLE: &str = "all";
 /// Keys that are tried when partitions are looked for. With three partitions, all but one run in 10^10 find
 /// each of them.
 const TRIED: usize = 64;
+
+/// One thing that clients ask of a system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    /// A write.
+    Write,
+    /// A strongly consistent read.
+    StrongRead,
+    /// An eventually consistent read.
+    EventualRead,
+}
+
+impl Service {
+    /// Its name for people, and in `test.json`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Write => "write",
+            Self::StrongRead => "strong read",
+            Self::EventualRead => "eventual read",
+        }
+    }
+}
 
 /// Who speaks, in messages about set-up and tear-down.
 const NAME: &str = "canary";
@@ -41,12 +66,46 @@ impl Canary {
         self.table.create(client).await
     }
 
+    /// Asks `node` for one service of the partition that this key is in, once. What a read returns is for the
+    /// history to judge, which has reads enough: here it counts that it was answered.
+    ///
+    /// # Errors
+    /// When it was not served.
+    pub async fn ask(
+        &self,
+        client: &Client,
+        node: usize,
+        key: &str,
+        service: Service,
+    ) -> Result<(), Failure> {
+        match service {
+            Service::Write => self.write(client, node, key).await.map(drop),
+            Service::StrongRead => self.read(client, node, key, true).await,
+            Service::EventualRead => self.read(client, node, key, false).await,
+        }
+    }
+
+    async fn read(
+        &self,
+        client: &Client,
+        node: usize,
+        key: &str,
+        consistent_read: bool,
+    ) -> Result<(), Failure> {
+        let key = Pairs(&[("pk", Text(key))]);
+        let request = GetItem { table_name: &self.table.name, key, consistent_read };
+        match client.send_uncapped(node, &request).await.outcome {
+            Outcome::Ok(_) => Ok(()),
+            Outcome::Fail(failure) | Outcome::Info(failure) => Err(failure),
+        }
+    }
+
     /// One write through `node`, once; `Ok` with the partition that acknowledged it, where the server says.
     /// No cap refuses it: else a run that used up its cap would take a system for dead that serves.
     ///
     /// # Errors
     /// When it was not acknowledged.
-    pub async fn write(&self, client: &Client, node: usize, key: &str) -> Result<Option<String>, Failure> {
+    async fn write(&self, client: &Client, node: usize, key: &str) -> Result<Option<String>, Failure> {
         let request = PutItem {
             table_name: &self.table.name,
             item: Pairs(&[("pk", Text(key))]),

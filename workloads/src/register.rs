@@ -25,6 +25,7 @@ use crate::dynamodb::request::{
 };
 use crate::dynamodb::{Answer, Ask, Client, Failure, Item, Number, Outcome, Pairs, Text};
 use crate::generator::{REPLICA_READ, Through};
+use crate::probe::Service;
 use crate::replicas::{self, Tokens};
 use crate::tables::Table;
 use crate::workload::{Completion, Description, Generator, Invocation, Mode, SetUpError, Shape, Workload};
@@ -272,6 +273,14 @@ impl Workload for Registers {
             (Some(_), Through::Replicas) => &["read", "write", REPLICA_READ],
             (None, _) if self.conditional() => &["read", "write", "cas"],
             _ => &["read", "write"],
+        }
+    }
+
+    fn services(&self) -> &'static [Service] {
+        match self.habits() {
+            None => &[Service::Write, Service::StrongRead],
+            Some(Habits { strong: 0, .. }) => &[Service::Write, Service::EventualRead],
+            Some(_) => &[Service::Write, Service::StrongRead, Service::EventualRead],
         }
     }
 

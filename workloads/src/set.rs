@@ -18,6 +18,7 @@ use serde_json::Value;
 use crate::dynamodb::request::{Expressions, GetItem, PutItem, Query};
 use crate::dynamodb::{Answer, Client, Item, Number, Outcome, Pairs, Text};
 use crate::generator::{ElementsGenerator, REPLICA_READ, Share, Through};
+use crate::probe::Service;
 use crate::tables::Table;
 use crate::workload::{Completion, Description, Generator, Invocation, SetUpError, Shape, Workload};
 use crate::{pages, replicas};
@@ -156,6 +157,10 @@ impl Workload for Sets {
             Through::Replicas => &["add", "read", REPLICA_READ],
             Through::Reads => &["add", "read"],
         }
+    }
+
+    fn services(&self) -> &'static [Service] {
+        &[Service::Write, Service::EventualRead]
     }
 
     async fn tear_down(&self, client: &Client) -> Result<(), SetUpError> {

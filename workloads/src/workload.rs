@@ -19,6 +19,7 @@ use serde_json::Value;
 use crate::dynamodb::outcome::CONDITION_FAILED;
 use crate::dynamodb::{Answer, Client, Outcome, Versioning};
 use crate::generator::NOT_A_REPLICA;
+use crate::probe::Service;
 
 /// How long a client rests after an operation that was not served ([`Completion::served`]), so that a node
 /// that refuses at once is not hammered.
@@ -64,6 +65,11 @@ pub trait Workload: Send + Sync {
 
     /// Functions that must be `ok` at least once for the run to mean anything.
     fn functions(&self) -> &'static [&'static str];
+
+    /// What its clients ask of the system: when it recovers from a fault, all of it must be served again.
+    fn services(&self) -> &'static [Service] {
+        &[Service::Write, Service::StrongRead]
+    }
 
     /// Removes the tables that `set_up` made. Called at the end, also after an interruption; idempotent.
     ///

@@ -10,12 +10,12 @@ use std::time::Duration;
 use growler_checker::history::{Consistency, EventType};
 use growler_workloads::dynamodb::Client;
 use growler_workloads::generator::invocation;
-use growler_workloads::probe::Canary;
+use growler_workloads::probe::{Canary, Service};
 use growler_workloads::workload::{Completion, Context, Invocation, Mode, Next, SetUpError, Shape, Workload};
 use growler_workloads::{create, workloads};
 use serde_json::{Value, json};
 use support::fake::{Gaps, dynamodb};
-use support::{Reply, Server, client};
+use support::{Reply, Seen, Server, client};
 
 fn shape() -> Shape {
     support::shape(Mode::Strong, 5)
@@ -237,7 +237,43 @@ async fn the_canary_finds_every_partition_and_asks_the_node_that_it_is_told() {
     let found = canary.discover(&client, 1).await.unwrap();
     let expected = [("c0", "p2"), ("c5", "p3"), ("c15", "p4")];
     assert_eq!(found, expected.map(|(key, partition)| (key.to_owned(), partition.to_owned())));
-    assert_eq!(canary.write(&client, 0, "c5").await, Ok(Some("p3".to_owned())));
+    assert_eq!(canary.ask(&client, 0, "c5", Service::Write).await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_server_that_takes_writes_and_refuses_reads_does_not_serve() {
+    let refuses = |strong: bool| {
+        move |seen: &Seen| match seen.body["ConsistentRead"].as_bool() {
+            Some(asked) if asked == strong => Reply::json(500, &json!({"__type": "x#InternalServerError"})),
+            _ => Reply::json(200, &json!({})),
+        }
+    };
+    for strong in [true, false] {
+        let server = Server::start(refuses(strong)).await;
+        let (client, canary) = (server.client(), Canary::new("run1-"));
+        let mut served = Vec::new();
+        for service in [Service::Write, Service::StrongRead, Service::EventualRead] {
+            served.push(canary.ask(&client, 0, "c0", service).await.is_ok());
+        }
+        assert_eq!(served, [true, !strong, strong]);
+    }
+}
+
+#[test]
+fn a_system_serves_again_when_it_serves_what_the_workload_asks_for() {
+    use Service::{EventualRead, StrongRead, Write};
+    for (name, mode, services) in [
+        ("register", Mode::Strong, &[Write, StrongRead][..]),
+        ("register", Mode::Eventual, &[Write, EventualRead]),
+        ("session", Mode::Eventual, &[Write, StrongRead, EventualRead]),
+        ("lww", Mode::Eventual, &[Write, EventualRead]),
+        ("set", Mode::Eventual, &[Write, EventualRead]),
+        ("cart", Mode::Eventual, &[Write, EventualRead]),
+        ("bank", Mode::Strong, &[Write, StrongRead]),
+    ] {
+        let workload = create(name, &Shape { mode, ..shape() }).unwrap();
+        assert_eq!(workload.services(), services, "{name} {mode:?}");
+    }
 }
 
 #[tokio::test]

@@ -32,6 +32,7 @@ pub(crate) fn verdict_lines(results: &Results) -> String {
     let s = &results.stats;
     let mut lines = vec![format!("verdict: {}", results.verdict.name())];
     lines.extend(results.reasons.iter().map(|r| format!("  {r}")));
+    lines.extend(results.notes.iter().map(|note| format!("  note: {note}")));
     for (name, check) in &results.checks {
         let answer = match check.valid {
             growler_checker::verdict::Validity::Valid => "valid",

@@ -14,7 +14,7 @@ use growler_results::run::RunFolder;
 use growler_results::test_file::{Phase, Recovery, StoppedEarly, TestFile};
 use growler_results::verdict::Crash;
 use growler_store::node::Style;
-use growler_workloads::dynamodb::{Client, ClientFactory};
+use growler_workloads::dynamodb::{CapReached, Client, ClientFactory};
 use growler_workloads::probe::Canary;
 use growler_workloads::workload::Workload;
 use tokio::sync::watch;
@@ -33,8 +33,10 @@ use crate::error::{CommandError, Sort};
 
 /// How often the driver looks whether the run must end early.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// The phase of the final reads.
+pub(super) const FINAL_READS: &str = "final reads";
 /// How long final reads may take beyond the recovery deadline.
-const FINAL_READS: Duration = Duration::from_secs(60);
+const READING: Duration = Duration::from_secs(60);
 /// How long removing tables may take.
 const TEAR_DOWN: Duration = Duration::from_secs(30);
 
@@ -51,6 +53,8 @@ pub(crate) struct Notes {
     pub(crate) interrupted: Option<String>,
     /// The violation that became certain while the run was watched (`--fail-fast`).
     pub(crate) alarm: Option<Alarm>,
+    /// The cap that ended the load.
+    pub(crate) cap: Option<CapReached>,
     /// What the nemesis did.
     pub(crate) plan: Option<Plan>,
     /// Nodes that died unasked, or did not start again from their own data.
@@ -150,6 +154,7 @@ impl Run {
                     canary: Arc::clone(&canary),
                     clients: clients.clone(),
                     keys,
+                    services: workload.services(),
                     nodes: system.nodes(),
                     clock: self.clock,
                     deadline: self.prepared.options.recovery,
@@ -224,14 +229,15 @@ impl Run {
         going &= !self.interrupt.requested();
         let alarmed = self.heed(&bell);
         if going && (alarmed || self.still_there(system, &probes).await) {
-            let began = self.begin("final reads", "");
+            let began = self.begin(FINAL_READS, "");
+            clients.caps().begin_end();
             load.begin_final_reads();
-            let beyond = if alarmed { Duration::ZERO } else { FINAL_READS };
+            let beyond = if alarmed { Duration::ZERO } else { READING };
             let limit = self.clock.elapsed() + self.prepared.options.recovery + beyond;
             let _ = due.send(limit);
             let _ = mode.send(Mode::Go);
             self.final_reads(&mut workers, limit).await;
-            self.end_phase("final reads", began);
+            self.end_phase(FINAL_READS, began);
         }
         let _ = mode.send(Mode::Stop);
         self.join(&mut workers).await;
@@ -258,7 +264,7 @@ impl Run {
                 return false;
             }
             if let Some(cap) = clients.caps().reached() {
-                self.progress.say(&format!("{cap}: the load ends here"));
+                self.note_cap(cap);
                 return true;
             }
         }
@@ -274,6 +280,16 @@ impl Run {
             self.notes.alarm = Some(alarm);
         }
         true
+    }
+
+    /// A cap has ended the load. It is told once.
+    fn note_cap(&mut self, cap: CapReached) {
+        if self.notes.cap.is_none() {
+            self.progress.say(&format!("{cap}: the load ends here"));
+            let at_ns = self.clock.now_ns();
+            self.test.timings.stopped_early = Some(StoppedEarly { at_ns, reason: cap.to_string() });
+            self.notes.cap = Some(cap);
+        }
     }
 
     fn note_watched(&mut self, watched: Watched) {
@@ -332,7 +348,7 @@ impl Run {
             let check = probes.measure(self.clock.now_ns(), async move { interrupt.wait().await }).await;
             self.test.timings.recoveries.extend(check.missed().then_some(check));
         }
-        let missed = |r: &Recovery| r.missed();
+        let missed = Recovery::missed;
         if !self.test.timings.recoveries.iter().any(missed) || !system.is_foreign() {
             return true;
         }
@@ -340,11 +356,12 @@ impl Run {
         if gone.is_empty() && !unbroken {
             return true;
         }
-        self.test.timings.recoveries.retain(|r| !r.missed());
-        let who = if gone.is_empty() { system.nodes() } else { gone };
-        self.notes
-            .environment
-            .push(format!("the endpoint went away: no write was acknowledged by {}", who.join(", ")));
+        let (missed, kept) = std::mem::take(&mut self.test.timings.recoveries).into_iter().partition(missed);
+        self.test.timings.recoveries = kept;
+        self.notes.environment.push(match gone.is_empty() {
+            false => format!("the endpoint went away: {} cannot be connected to", gone.join(", ")),
+            true => super::recovery::unserved(&missed),
+        });
         false
     }
 

@@ -1,7 +1,8 @@
-//! Recovery as a check: how long after a heal until every partition acknowledges a write through every node.
+//! Recovery as a check: how long after a heal until every partition serves again through every node.
 //!
-//! Whenever the last fault in force is healed, one probe a (node, partition) writes a canary item until it
-//! is acknowledged. Another fault cuts the measurement short, unless it is already over. The measurement
+//! Whenever the last fault in force is healed, probes ask for a canary item until they are served: one a node,
+//! a partition, and a sort of request that the workload makes (a write, a strong read, an eventual read).
+//! Another fault cuts the measurement short, unless it is already over. The measurement
 //! after the last heal of the run is cut short only where the run itself is (Ctrl-C, `--fail-fast`): when the
 //! deadline passes before every probe has been answered, the system has *not recovered*.
 //!
@@ -13,7 +14,7 @@ use std::time::Duration;
 use growler_nemesis::ActiveFault;
 use growler_results::test_file::{PartRecovery, Recovery};
 use growler_workloads::dynamodb::ClientFactory;
-use growler_workloads::probe::Canary;
+use growler_workloads::probe::{Canary, Service};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -21,7 +22,7 @@ use super::clock::{RunClock, nanoseconds};
 use super::fail_fast::Bell;
 use super::interrupt::Interrupt;
 
-/// Pause between two writes of a probe that was not acknowledged.
+/// Pause between two requests of a probe that was not served.
 const RETRY: Duration = Duration::from_millis(50);
 
 /// One canary key for each partition that the system told of.
@@ -31,6 +32,8 @@ pub(crate) struct Probes {
     pub(crate) clients: ClientFactory,
     /// (key, partition)
     pub(crate) keys: Vec<(String, String)>,
+    /// What the workload asks for.
+    pub(crate) services: &'static [Service],
     pub(crate) nodes: Vec<String>,
     pub(crate) clock: RunClock,
     pub(crate) deadline: Duration,
@@ -73,20 +76,16 @@ impl Probes {
         }
     }
 
-    /// Measures one recovery from `healed_ns` on, until everything has been acknowledged, the deadline has
-    /// passed, or `cut_short` ends.
+    /// Measures one recovery from `healed_ns` on, until everything has been served, the deadline has passed,
+    /// or `cut_short` ends.
     pub(crate) async fn measure(&self, healed_ns: u64, cut_short: impl Future<Output = ()>) -> Recovery {
         let deadline_ns = healed_ns.saturating_add(nanoseconds(self.deadline));
         let mut pending = JoinSet::new();
         let mut per = Vec::new();
-        for (node, name) in self.nodes.iter().enumerate() {
-            for (key, partition) in &self.keys {
-                let slot = per.len();
-                per.push(PartRecovery { node: name.clone(), partition: partition.clone(), acked_ns: None });
-                let probe = self.clone();
-                let key = key.clone();
-                pending.spawn(async move { (slot, probe.until_acknowledged(node, &key).await) });
-            }
+        for (node, key, service, part) in self.parts() {
+            let (slot, probe) = (per.len(), self.clone());
+            per.push(part);
+            pending.spawn(async move { (slot, probe.until_served(node, &key, service).await) });
         }
         tokio::pin!(cut_short);
         let left = Duration::from_nanos(deadline_ns.saturating_sub(self.clock.now_ns()));
@@ -111,14 +110,48 @@ impl Probes {
         Recovery { healed_ns, deadline_ns, recovered_ns, cut_short_ns, per }
     }
 
-    async fn until_acknowledged(&self, node: usize, key: &str) -> u64 {
+    /// Everything that is asked for: the node, the key, the sort of request, and where the answer is noted.
+    fn parts(&self) -> Vec<(usize, String, Service, PartRecovery)> {
+        let mut parts = Vec::new();
+        for (node, name) in self.nodes.iter().enumerate() {
+            for (key, partition) in &self.keys {
+                for &service in self.services {
+                    let asked = service.name().to_owned();
+                    let (name, partition) = (name.clone(), partition.clone());
+                    let part = PartRecovery { node: name, partition, asked, acked_ns: None };
+                    parts.push((node, key.clone(), service, part));
+                }
+            }
+        }
+        parts
+    }
+
+    async fn until_served(&self, node: usize, key: &str, service: Service) -> u64 {
         loop {
             // A fresh client each time: what an earlier connection met must not stand in the way.
             let Ok(client) = self.clients.client(node) else { return std::future::pending().await };
-            if self.canary.write(&client, node, key).await.is_ok() {
+            if self.canary.ask(&client, node, key, service).await.is_ok() {
                 return self.clock.now_ns();
             }
             tokio::time::sleep(RETRY).await;
         }
     }
+}
+
+/// What an endpoint that growler did not break no longer does, as a sentence.
+pub(crate) fn unserved(missed: &[Recovery]) -> String {
+    let silent =
+        |r: &Recovery| r.per.iter().filter(|part| part.acked_ns.is_none()).cloned().collect::<Vec<_>>();
+    let mut parts: Vec<_> = missed.iter().flat_map(silent).map(|part| (part.asked, part.node)).collect();
+    parts.sort_unstable();
+    parts.dedup();
+    let all: Vec<_> = parts.chunk_by(|one, other| one.0 == other.0).collect();
+    let told = all.iter().map(|same| {
+        let nodes: Vec<_> = same.iter().map(|(_, node)| node.as_str()).collect();
+        format!("no {} was answered by {}", same[0].0, nodes.join(", "))
+    });
+    format!(
+        "the endpoint stopped serving, with no fault of growler's in force: {}",
+        told.collect::<Vec<_>>().join("; ")
+    )
 }

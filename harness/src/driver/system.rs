@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use growler_results::run::RunFolder;
 use growler_workloads::dynamodb::{Caps, ClientConfig, ClientFactory, Identity};
+use growler_workloads::generator::final_reads;
+use growler_workloads::workload::Mode;
 
 use super::prepare::{Prepared, node_names};
 use crate::cluster::{Bundled, BundledOptions, Endpoints, EndpointsOptions, System};
@@ -40,6 +42,8 @@ pub(crate) fn clients(prepared: &Prepared, system: &System) -> anyhow::Result<Cl
     let endpoints = system.endpoints();
     let identity = Identity::from_environment(&endpoints)?;
     let caps = Caps::new(options.max_requests, options.max_write_units, options.max_read_units);
+    let reads = final_reads(Mode::of(&prepared.promise), endpoints.len() as u64);
+    let caps = caps.keeping(reads * options.keys as u64);
     Ok(ClientFactory::new(ClientConfig {
         endpoints,
         identity,

@@ -5,11 +5,14 @@ use std::sync::Arc;
 
 use growler_checker::history::Event;
 use growler_results::plan::PlanFile;
-use growler_results::verdict::{Coverage, Expectations, Judgement, OpCounts, RecoveryMiss, Results, Verdict};
+use growler_results::verdict::{
+    Coverage, Cut, Ending, Expectations, Judgement, OpCounts, RecoveryMiss, Results, Verdict,
+};
 
 use super::checks::{Checked, run_checks, undecided};
+use super::clock::nanoseconds;
 use super::fail_fast;
-use super::phases::Run;
+use super::phases::{FINAL_READS, Run};
 use super::sensitivity;
 use crate::error::CommandError;
 
@@ -56,6 +59,7 @@ pub(crate) async fn finish(mut run: Run) -> Result<Finished, CommandError> {
         expect: run.prepared.options.expect.clone(),
     };
     judgement.environment = std::mem::take(&mut run.notes.environment);
+    judgement.notes = std::mem::take(&mut run.notes.warnings);
     measure_sensitivity(&run, &events, &mut judgement).await;
     let interrupted = run.interrupt.requested().then(|| "check".to_owned());
     judgement.interrupted = run.notes.interrupted.take().or(interrupted);
@@ -63,9 +67,6 @@ pub(crate) async fn finish(mut run: Run) -> Result<Finished, CommandError> {
         .of_run(run.folder.path().display().to_string(), run.prepared.seed);
     write_down(&mut run, &mut results);
     run.progress.finish();
-    for warning in &run.notes.warnings {
-        eprintln!("growler: warning: {warning}");
-    }
     Ok(Finished { results, folder: run.folder.path().to_owned() })
 }
 
@@ -114,7 +115,31 @@ fn coverage(run: &Run, events: &[Event]) -> Coverage {
     let plan = run.folder.read_json::<PlanFile>(&run.folder.plan_json()).ok().flatten().unwrap_or_default();
     let options = &run.prepared.options;
     let covered = Coverage::of(events, &plan, &functions, &run.prepared.faults, options.min_ok);
-    Coverage { min_sensitivity: options.min_sensitivity, ..covered }
+    Coverage {
+        cut: cut(run),
+        ending: ending(run, events),
+        min_sensitivity: options.min_sensitivity,
+        ..covered
+    }
+}
+
+/// How early a cap ended the load.
+fn cut(run: &Run) -> Option<Cut> {
+    let cap = run.notes.cap?;
+    let timings = &run.test.timings;
+    let began = timings.phases.iter().find(|phase| phase.name == "warm-up")?.start_ns;
+    Some(Cut {
+        by: format!("the cap of {} {}", cap.limit, cap.what),
+        after_ns: timings.stopped_early.as_ref()?.at_ns.saturating_sub(began),
+        planned_ns: nanoseconds(run.prepared.options.time),
+    })
+}
+
+/// What is known of the end of the keys. A system of ours had the time to answer unless something ended the run.
+fn ending(run: &Run, events: &[Event]) -> Option<Ending> {
+    let from_ns = run.test.timings.phases.iter().find(|phase| phase.name == FINAL_READS)?.start_ns;
+    let ours = run.prepared.options.endpoint.is_empty() && run.test.timings.stopped_early.is_none();
+    Ending::of(events, from_ns, ours)
 }
 
 /// Parts of the system that did not serve again in time.
@@ -128,6 +153,7 @@ fn misses(run: &Run) -> Vec<RecoveryMiss> {
                     allowed_ns: recovery.deadline_ns - recovery.healed_ns,
                     node: part.node.clone(),
                     partition: part.partition.clone(),
+                    asked: part.asked.clone(),
                     recovered_ns: part.acked_ns,
                 });
             }
@@ -151,5 +177,13 @@ fn write_down(run: &mut Run, results: &mut Results) {
     ];
     for why in written.into_iter().filter_map(Result::err) {
         results.add(Verdict::Environment, why);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn results_know_the_nemesis_words_for_a_fault_that_was_not_reached() {
+        assert_eq!(growler_results::plan::NOT_REACHED, growler_nemesis::NOT_REACHED);
     }
 }

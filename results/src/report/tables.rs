@@ -229,7 +229,9 @@ fn recovery(recovery: &Recovery) -> RecoveryRow {
         healed: seconds(recovery.healed_ns),
         took: recovery.recovered_ns.map_or_else(|| "–".to_owned(), |ns| duration(after(ns))),
         allowed: duration(after(recovery.deadline_ns)),
-        slowest: slowest.map(|part| format!("{} through {}", part.partition, part.node)).unwrap_or_default(),
+        slowest: slowest
+            .map(|part| format!("{} of {} through {}", part.asked, part.partition, part.node))
+            .unwrap_or_default(),
         answer: match (recovery.missed(), recovery.recovered_ns) {
             (true, _) => "too late",
             (false, Some(_)) => "in time",

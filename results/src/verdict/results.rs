@@ -24,6 +24,9 @@ pub struct Results {
     /// Sentences that say why, for every verdict but `pass`.
     #[serde(default)]
     pub reasons: Vec<String>,
+    /// What a person should know that is no failure, as sentences.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// The run's folder, for runs only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<String>,
@@ -88,6 +91,7 @@ impl Results {
             also: outranked(input, admits),
             valid,
             reasons,
+            notes: input.all_notes(),
             run: None,
             seed: None,
             checks,

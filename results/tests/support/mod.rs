@@ -238,6 +238,7 @@ fn test(operations: u64) -> TestFile {
         let per = (0..9).map(|i| PartRecovery {
             node: format!("n{}", 1 + i / 3),
             partition: format!("p{}", i % 3),
+            asked: "write".to_owned(),
             acked_ns: Some((healed + took * (10 - i) / 10) * MS),
         });
         Recovery {

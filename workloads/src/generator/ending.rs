@@ -8,7 +8,16 @@ use std::collections::BTreeSet;
 use growler_checker::history::{Event, EventType};
 
 use super::{FinalReads, REPLICA_READ, ReplicaReads};
-use crate::workload::{Context, Next};
+use crate::workload::{Context, Mode, Next};
+
+/// How many reads of a key the end takes at least, with so many nodes.
+#[must_use]
+pub fn final_reads(mode: Mode, nodes: u64) -> u64 {
+    match mode {
+        Mode::Strong => FinalReads::of_a_key(nodes),
+        Mode::Eventual => FinalReads::of_a_key(nodes) + ReplicaReads::of_a_key(nodes),
+    }
+}
 
 /// The reads of the end.
 #[derive(Debug, Clone)]

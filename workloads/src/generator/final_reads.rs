@@ -48,6 +48,11 @@ impl FinalReads {
         }
     }
 
+    /// How many reads of a key there are.
+    pub(super) fn of_a_key(nodes: u64) -> u64 {
+        nodes.min(SPREAD as u64)
+    }
+
     /// The next read for this worker.
     pub fn next(&mut self, context: &Context) -> Next {
         let nodes = context.nodes.max(1);

@@ -155,6 +155,11 @@ impl ReplicaReads {
         }
     }
 
+    /// How many reads of a key there are at least, where nobody knows who answers.
+    pub(super) fn of_a_key(nodes: u64) -> u64 {
+        u64::from(LEAST_ROUNDS) * nodes.max(READS as u64)
+    }
+
     /// The next read for this worker.
     pub fn next(&mut self, context: &Context) -> Next {
         self.nodes = context.nodes.max(1);
