@@ -30,8 +30,10 @@ fn one_interruption_in_each_phase_ends_the_run_in_order() {
         let results = json(&folder.join("results.json"));
         assert_eq!(results["verdict"], "interrupted", "{phase}: {results}");
         assert!(folder.join("index.html").exists(), "interrupted in {phase}: no report");
-        let checked = run(&["check", folder.to_str().unwrap()]);
-        assert_eq!(code(checked.status), 0, "interrupted in {phase}: {}", stderr(&checked));
+        assert_eq!(results["reasons"][0], format!("interrupted during {phase}"));
+        let checked = run(&["check", folder.to_str().unwrap(), "--json"]);
+        assert_eq!(code(checked.status), 130, "interrupted in {phase}: {}", stderr(&checked));
+        assert_eq!(serde_json::from_slice::<serde_json::Value>(&checked.stdout).unwrap(), results);
     }
 }
 
@@ -74,9 +76,10 @@ fn a_killed_harness_leaves_a_history_that_can_be_checked_and_no_process() {
     assert_eq!(status.code(), None, "it was killed");
     eventually("all nodes are gone, the stopped one too", || nodes.iter().all(|n| !exists(*n)));
     let checked = run(&["check", latest(out.path()).to_str().unwrap(), "--json"]);
-    assert_eq!(code(checked.status), 0, "{}", stderr(&checked));
+    assert_eq!(code(checked.status), 130, "{}", stderr(&checked));
     let verdict: serde_json::Value = serde_json::from_slice(&checked.stdout).unwrap();
     assert!(verdict["stats"]["ok"].as_u64().unwrap() > 100, "{verdict}");
+    assert_eq!(verdict["checks"]["linearizable"]["valid"], true, "{verdict}");
     let next = run(&["test", "--faults", "none", "--time", "2s", "--min-ok", "50", "--out", dir]);
     assert_eq!(code(next.status), 0, "the next run: {}", stderr(&next));
 }

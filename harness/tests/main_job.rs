@@ -53,17 +53,12 @@ fn the_main_job_passes_with_evidence_of_every_fault_and_can_be_judged_again() {
     let again = run(&["check", folder.to_str().unwrap(), "--json"]);
     assert_eq!(code(again.status), 0, "{}", stderr(&again));
     let again: Value = serde_json::from_str(&stdout(&again)).unwrap();
-    assert_eq!(
-        again["checks"]["linearizable"], verdict["checks"]["linearizable"],
-        "the same history, the same answer"
-    );
-    assert_eq!(again["stats"], verdict["stats"]);
+    assert_eq!(again, verdict, "the same history and the same run, the same verdict");
     let shares = verdict["sensitivity"].as_object().unwrap();
     let kinds: Vec<_> = shares.keys().map(String::as_str).collect();
     assert_eq!(kinds, ["delete-undone", "lost-update", "lost-write", "stale-read"]);
     assert!(shares.values().all(|share| share.as_f64().unwrap() >= 0.5), "{shares:?}");
     assert!(verdict["sensitivity_details"]["linearizable"]["stale-read"]["places"].as_u64().unwrap() > 50);
-    assert!(again.get("sensitivity").is_none(), "how much a run would have shown is a matter of runs");
     let page = std::fs::read(folder.join("index.html")).unwrap();
     assert_eq!(code(run(&["report", folder.to_str().unwrap()]).status), 0);
     assert!(page == std::fs::read(folder.join("index.html")).unwrap(), "the same run gives the same page");

@@ -7,7 +7,6 @@
 use growler_checker::anomaly::admits;
 use growler_checker::verdict::{CheckResult, Validity};
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
-use serde_json::{Map, Value};
 
 use crate::contents::{ReportError, results_of};
 use crate::run::RunFolder;
@@ -38,7 +37,7 @@ pub fn render(results: &Results, test: &TestFile) -> Result<String, ReportError>
     for (name, value) in properties(results, test) {
         suite.add_property(Property::new(name, value));
     }
-    let expectations = expectations(&test.options);
+    let expectations = test.expectations();
     let mut red = false;
     for (name, check) in &results.checks {
         let status = status(check, &expectations);
@@ -70,16 +69,6 @@ fn properties(results: &Results, test: &TestFile) -> Vec<(&'static str, String)>
         properties.push(("again", test.command_line()));
     }
     properties
-}
-
-/// What the run's options allowed and expected.
-fn expectations(options: &Map<String, Value>) -> Expectations {
-    let names = |option: &str| match options.get(option) {
-        Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-        Some(Value::String(name)) => vec![name.clone()],
-        _ => Vec::new(),
-    };
-    Expectations { allow: names("allow"), expect: names("expect") }
 }
 
 fn status(check: &CheckResult, expectations: &Expectations) -> TestCaseStatus {

@@ -18,6 +18,7 @@ pub mod history;
 pub mod junit;
 pub mod operations;
 pub mod plan;
+mod recorded;
 pub mod report;
 pub mod run;
 pub mod series;
@@ -30,6 +31,7 @@ mod words;
 
 pub use contents::ReportError;
 pub use history::{Recorder, read_history};
+pub use recorded::RecordedRun;
 pub use run::RunFolder;
 pub use test_file::TestFile;
 pub use verdict::{Judgement, Results, Verdict, judge};

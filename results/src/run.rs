@@ -113,6 +113,7 @@ impl RunFolder {
     }
 
     /// Opens the folder of a run that exists: the folder itself, `<out>/latest`, or any file directly in it.
+    /// Links are followed, so that the name which is shown and kept stays this run's.
     ///
     /// # Errors
     /// [`RunError::Io`] when there is nothing at the path, [`RunError::NotARun`] when it is something else.
@@ -126,12 +127,17 @@ impl RunFolder {
         } else {
             path.parent().unwrap_or(Path::new("")).to_owned()
         };
-        let run = Self { path: folder };
+        let run = Self::at(real(&folder));
         if run.find_history().is_some() || run.test_json().is_file() {
             Ok(run)
         } else {
             Err(RunError::NotARun { path: path.to_owned() })
         }
+    }
+
+    /// The folder at this path, whatever is in it.
+    pub(crate) fn at(path: PathBuf) -> Self {
+        Self { path }
     }
 
     /// The folder.
@@ -230,6 +236,19 @@ impl RunFolder {
         serde_json::from_slice(&bytes)
             .map(Some)
             .map_err(|e| RunError::Malformed { path: path.to_owned(), reason: e.to_string() })
+    }
+}
+
+/// The path without symbolic links; a relative one stays relative where it is below the current folder.
+pub(crate) fn real(path: &Path) -> PathBuf {
+    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+    let Ok(real) = path.canonicalize() else { return path.to_owned() };
+    let here = std::env::current_dir().and_then(|here| here.canonicalize());
+    let below = here.ok().filter(|_| path.is_relative()).and_then(|here| real.strip_prefix(here).ok());
+    match below {
+        Some(below) if below.as_os_str().is_empty() => PathBuf::from("."),
+        Some(below) => below.to_owned(),
+        None => real,
     }
 }
 

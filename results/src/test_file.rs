@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::verdict::{Expectations, RunEnd};
+
 /// `test.json`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -37,6 +39,9 @@ pub struct TestFile {
     pub nodes: Vec<String>,
     /// When what happened.
     pub timings: Timings,
+    /// How the run ended. None while it is going on, and for ever where growler was killed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end: Option<RunEnd>,
 }
 
 /// The system under test, as far as it may be told.
@@ -153,6 +158,17 @@ impl TestFile {
             return format!("growler test --seed {}", self.seed);
         }
         command_line(&self.command)
+    }
+
+    /// What the run's options allowed and expected.
+    #[must_use]
+    pub fn expectations(&self) -> Expectations {
+        let names = |option: &str| match self.options.get(option) {
+            Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+            Some(Value::String(name)) => vec![name.clone()],
+            _ => Vec::new(),
+        };
+        Expectations { allow: names("allow"), expect: names("expect") }
     }
 }
 

@@ -2,9 +2,11 @@
 //! one exit code.
 //!
 //! [`Verdict`] is the contract's table of exit codes. [`fn@judge`] is the only place where a verdict is
-//! decided: a pure function of everything that bears on it. [`Results`] is the file that keeps it.
+//! decided: a pure function of everything that bears on it, whether a run has just ended or is judged again from
+//! its files ([`RunEnd`]). [`Results`] is the file that keeps the verdict.
 
 mod coverage;
+mod end;
 mod ending;
 mod judge;
 mod results;
@@ -15,8 +17,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use coverage::{Coverage, Cut, FaultCoverage};
+pub use end::{Crash, RecoveryMiss, RunEnd};
 pub use ending::Ending;
-pub use judge::{Crash, Expectations, Judgement, RecoveryMiss, judge, outranked};
+pub use judge::{Expectations, Judgement, judge, outranked};
 pub use results::{OpCounts, Results};
 pub use sensitivity::{PLACES_MIN, by_kind};
 

@@ -1,6 +1,10 @@
 //! `growler check`: judges a recorded history, and runs nothing.
+//!
+//! A bare history is held to its checks, and to have something `ok` in it. A run's is given the whole verdict
+//! of the run anew: the checks answer again, and what else befell the run comes from its own files
+//! ([`RecordedRun`]). Model and promise, where they are named, change the checks only.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
@@ -8,8 +12,8 @@ use growler_checker::history::Event;
 use growler_checker::model::InferError;
 use growler_checker::verdict::Validity;
 use growler_results::formats::{self, Format};
-use growler_results::test_file::TestFile;
 use growler_results::verdict::{Expectations, Judgement, OpCounts, Results, Verdict};
+use growler_results::{RecordedRun, TestFile};
 
 use super::bounds::Bounds;
 use crate::driver::{check_anomalies, recorded_terms, run_checks};
@@ -36,11 +40,11 @@ pub(crate) struct CheckCommand {
     #[arg(long, value_name = "NAME")]
     promise: Option<String>,
 
-    /// An anomaly that is known here: reported, and not a failure
+    /// An anomaly that is known here: reported, and not a failure. [default: those of the run]
     #[arg(long, value_name = "NAME")]
     allow: Vec<String>,
 
-    /// At least one of these anomalies must show; anything else fails
+    /// At least one of these anomalies must show; anything else fails. [default: those of the run]
     #[arg(long, value_name = "NAME")]
     expect: Vec<String>,
 
@@ -67,44 +71,67 @@ impl CheckCommand {
         for warning in &history.warnings {
             eprintln!("growler: warning: {warning}");
         }
-        let beside = test_file_beside(&self.history);
-        let model = match (&self.model, &beside) {
-            (Some(name), _) => name.clone(),
-            (None, Some(test)) => test.model.clone(),
-            (None, None) => model_of(&history.events, format)
-                .with_context(|| format!("{}: name its model with --model", self.history.display()))
-                .usage()?
-                .to_owned(),
+        let run = RecordedRun::of(&self.history).usage()?;
+        let test = run.as_ref().map(|run| &run.test);
+        let mut judgement = Judgement {
+            stats: OpCounts::of(&history.events),
+            expectations: self.expectations(test),
+            run: run.as_ref().map(|run| run.end.clone()),
+            ..Judgement::default()
         };
-        let promise = match (&self.promise, &beside) {
-            (Some(name), _) => name.clone(),
-            (None, Some(test)) => test.promise.clone(),
-            (None, None) => growler_checker::default_promise(&model).to_owned(),
-        };
-        self.bounds.check(&model, &promise).usage()?;
-        let terms = recorded_terms(beside.as_ref(), self.bounds);
-        let checks = growler_checker::promise::checks_on_terms(&model, &promise, &terms).usage()?;
-        let expectations = Expectations { allow: self.allow, expect: self.expect };
-        let mut judgement = Judgement { expectations, ..Judgement::default() };
-        let checked = run_checks(&checks, &model, &history.events, &self.history);
-        // A check answers unknown where the events are no history; in a file that is a mistake of the file.
-        if checked.checks.values().any(|check| check.valid == Validity::Unknown) {
-            growler_checker::validate(&model, &history.events)
-                .with_context(|| format!("{} is no history of a {model}", self.history.display()))
-                .usage()?;
+        self.check(&history.events, format, test, &mut judgement)?;
+        let mut results = Results::new(&judgement, &growler_checker::anomaly::admits);
+        if let Some(run) = &run {
+            results = results.of_run(run.folder.path().display().to_string(), run.test.seed);
         }
-        for warning in &checked.warnings {
-            eprintln!("growler: warning: {warning}");
-        }
-        checked.hand_over(&mut judgement);
-        let counts = OpCounts::of(&history.events);
-        let results = Results::new(&judgement, &growler_checker::anomaly::admits, counts);
         if self.json {
             super::print(&serde_json::to_string_pretty(&results).internal()?);
         } else {
             super::print(&super::test::verdict_lines(&results));
         }
         Ok(results.verdict)
+    }
+
+    /// Those of the command line, and where it has none, those of the run.
+    fn expectations(&self, test: Option<&TestFile>) -> Expectations {
+        let recorded = test.map(TestFile::expectations).unwrap_or_default();
+        let first = |mine: &[String], recorded| if mine.is_empty() { recorded } else { mine.to_vec() };
+        Expectations {
+            allow: first(&self.allow, recorded.allow),
+            expect: first(&self.expect, recorded.expect),
+        }
+    }
+
+    /// Runs the checks, and hands their answers over.
+    fn check(
+        &self,
+        events: &[Event],
+        format: Format,
+        test: Option<&TestFile>,
+        judgement: &mut Judgement,
+    ) -> Result<(), CommandError> {
+        let recorded = |of: fn(&TestFile) -> &String| test.map(of).filter(|name| !name.is_empty()).cloned();
+        let model = match self.model.clone().or_else(|| recorded(|test| &test.model)) {
+            Some(name) => name,
+            None => model_of(events, format)
+                .with_context(|| format!("{}: name its model with --model", self.history.display()))
+                .usage()?
+                .to_owned(),
+        };
+        let promise = self.promise.clone().or_else(|| recorded(|test| &test.promise));
+        let promise = promise.unwrap_or_else(|| growler_checker::default_promise(&model).to_owned());
+        self.bounds.check(&model, &promise).usage()?;
+        let terms = recorded_terms(test, self.bounds);
+        let checks = growler_checker::promise::checks_on_terms(&model, &promise, &terms).usage()?;
+        let checked = run_checks(&checks, &model, events, &self.history);
+        // A check answers unknown where the events are no history; in a file that is a mistake of the file.
+        if checked.checks.values().any(|check| check.valid == Validity::Unknown) {
+            growler_checker::validate(&model, events)
+                .with_context(|| format!("{} is no history of a {model}", self.history.display()))
+                .usage()?;
+        }
+        checked.hand_over(judgement);
+        Ok(())
     }
 }
 
@@ -114,11 +141,4 @@ fn model_of(events: &[Event], format: Format) -> Result<&'static str, InferError
         (Err(InferError::Empty), Some(model)) => Ok(model),
         (told, _) => told,
     }
-}
-
-/// The `test.json` of the run that a history belongs to, where there is one.
-fn test_file_beside(history: &Path) -> Option<TestFile> {
-    let folder = if history.is_dir() { history } else { history.parent()? };
-    let text = std::fs::read(folder.join("test.json")).ok()?;
-    serde_json::from_slice(&text).ok()
 }

@@ -46,6 +46,7 @@ impl Checked {
         judgement.checks = self.checks;
         judgement.unproven = self.unproven;
         judgement.internal.extend(self.defects);
+        judgement.notes.extend(self.warnings);
     }
 }
 

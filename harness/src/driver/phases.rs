@@ -98,7 +98,7 @@ impl Run {
         let began = self.begin("set-up", "starting the system under test");
         let system = tokio::select! {
             system = super::system::start(&self.prepared, &self.folder) => system,
-            () = self.interrupt.wait() => return,
+            () = self.interrupt.wait() => return self.end_phase("set-up", began),
         };
         let system = match system {
             Ok(system) => system,
@@ -147,7 +147,7 @@ impl Run {
         self.workload = Some(Arc::clone(&workload));
         match keys {
             Err(e) => self.notes.environment.push(e.to_string()),
-            Ok(_) if self.interrupt.requested() => (),
+            Ok(_) if self.interrupt.requested() => self.end_phase("set-up", began),
             Ok(keys) => {
                 self.end_phase("set-up", began);
                 let probes = Probes {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use growler_checker::history::Event;
 use growler_results::plan::PlanFile;
 use growler_results::verdict::{
-    Coverage, Cut, Ending, Expectations, Judgement, OpCounts, RecoveryMiss, Results, Verdict,
+    Coverage, Cut, Ending, Judgement, OpCounts, RecoveryMiss, Results, RunEnd, Verdict,
 };
 
 use super::checks::{Checked, run_checks, undecided};
@@ -27,7 +27,6 @@ pub(crate) struct Finished {
 /// Checks, judges and reports.
 pub(crate) async fn finish(mut run: Run) -> Result<Finished, CommandError> {
     run.progress.phase("check", "");
-    let mut judgement = Judgement::default();
     if let Err(e) = run.recorder.finish() {
         push_once(&mut run.notes.environment, e.to_string());
     }
@@ -45,27 +44,23 @@ pub(crate) async fn finish(mut run: Run) -> Result<Finished, CommandError> {
         }
     };
     let checked = check(&run, &events).await;
-    run.notes.warnings.extend(checked.warnings.iter().cloned());
-    judgement.internal = std::mem::take(&mut run.notes.internal);
     if let Some(alarm) = &run.notes.alarm {
-        judgement.internal.extend(fail_fast::contradiction(alarm, &checked.checks, events.len()));
+        let contradiction = fail_fast::contradiction(alarm, &checked.checks, events.len());
+        run.notes.internal.extend(contradiction);
     }
-    checked.hand_over(&mut judgement);
-    judgement.coverage = Some(coverage(&run, &events));
-    judgement.not_recovered = misses(&run);
-    judgement.crashed = run.notes.crashes.clone();
-    judgement.expectations = Expectations {
-        allow: run.prepared.options.allow.clone(),
-        expect: run.prepared.options.expect.clone(),
+    let mut judgement = Judgement {
+        stats: OpCounts::of(&events),
+        expectations: run.test.expectations(),
+        run: Some(end(&mut run, &events)),
+        ..Judgement::default()
     };
-    judgement.environment = std::mem::take(&mut run.notes.environment);
-    judgement.notes = std::mem::take(&mut run.notes.warnings);
+    checked.hand_over(&mut judgement);
     measure_sensitivity(&run, &events, &mut judgement).await;
-    let interrupted = run.interrupt.requested().then(|| "check".to_owned());
-    judgement.interrupted = run.notes.interrupted.take().or(interrupted);
-    let mut results = Results::new(&judgement, &growler_checker::anomaly::admits, OpCounts::of(&events))
-        .of_run(run.folder.path().display().to_string(), run.prepared.seed);
-    write_down(&mut run, &mut results);
+    let late = run.interrupt.requested().then(|| interrupted_during("check"));
+    if let Some(end) = &mut judgement.run {
+        end.interrupted = end.interrupted.take().or(late);
+    }
+    let results = write_down(&mut run, judgement);
     run.progress.finish();
     Ok(Finished { results, folder: run.folder.path().to_owned() })
 }
@@ -99,11 +94,31 @@ async fn check(run: &Run, events: &Arc<Vec<Event>>) -> Checked {
     }
 }
 
+/// All that happened in the run, and that bears on its verdict.
+fn end(run: &mut Run, events: &[Event]) -> RunEnd {
+    RunEnd {
+        coverage: coverage(run, events),
+        not_recovered: misses(run),
+        crashed: run.notes.crashes.clone(),
+        notes: std::mem::take(&mut run.notes.warnings),
+        environment: std::mem::take(&mut run.notes.environment),
+        interrupted: run.notes.interrupted.take().map(|phase| interrupted_during(&phase)),
+        internal: std::mem::take(&mut run.notes.internal),
+        told: Vec::new(),
+    }
+}
+
+fn interrupted_during(phase: &str) -> String {
+    format!("interrupted during {phase}")
+}
+
 /// Asks how much a run that passes so far would have shown.
 async fn measure_sensitivity(run: &Run, events: &Arc<Vec<Event>>, judgement: &mut Judgement) {
-    match sensitivity::measure(run, events, judgement).await {
-        Ok(measured) => judgement.coverage.iter_mut().for_each(|c| c.sensitivity.clone_from(&measured)),
-        Err(defect) => judgement.internal.push(defect),
+    let measured = sensitivity::measure(run, events, judgement).await;
+    let Some(end) = &mut judgement.run else { return };
+    match measured {
+        Ok(measured) => end.coverage.sensitivity = measured,
+        Err(defect) => end.internal.push(defect),
     }
 }
 
@@ -162,22 +177,40 @@ fn misses(run: &Run) -> Vec<RecoveryMiss> {
     misses
 }
 
-/// Writes every file of the run's folder. A finding stands, whatever the disk says; a pass that cannot be
-/// kept is no pass.
-fn write_down(run: &mut Run, results: &mut Results) {
+/// Judges, and writes every file of the run's folder. A finding stands, whatever the disk says; a pass that
+/// cannot be kept is no pass.
+fn write_down(run: &mut Run, mut judgement: Judgement) -> Results {
     run.progress.phase("report", "");
+    let mut results = keep(run, &judgement);
     let folder = &run.folder;
     let step_summary = std::env::var_os("GITHUB_STEP_SUMMARY").map(PathBuf::from);
-    let written = [
-        folder.write_json(&folder.test_json(), &run.test).map_err(|e| e.to_string()),
-        folder.write_json(&folder.results_json(), results).map_err(|e| e.to_string()),
-        growler_results::junit::write(folder).map_err(|e| e.to_string()),
-        growler_results::summary::write(folder, step_summary.as_deref()).map_err(|e| e.to_string()),
-        growler_results::report::build(folder).map(|_| ()).map_err(|e| e.to_string()),
+    let shown = [
+        growler_results::junit::write(folder),
+        growler_results::summary::write(folder, step_summary.as_deref()),
+        growler_results::report::build(folder).map(|_| ()),
     ];
-    for why in written.into_iter().filter_map(Result::err) {
+    let troubles: Vec<_> = shown.into_iter().filter_map(|shown| Some(shown.err()?.to_string())).collect();
+    if !troubles.is_empty() {
+        judgement.run.iter_mut().for_each(|end| end.environment.extend(troubles.iter().cloned()));
+        results = keep(run, &judgement);
+    }
+    results
+}
+
+/// Judges, and keeps the verdict and what it was judged by: `growler check` of the folder comes to the same.
+fn keep(run: &mut Run, judgement: &Judgement) -> Results {
+    run.test.end.clone_from(&judgement.run);
+    let folder = &run.folder;
+    let mut results = Results::new(judgement, &growler_checker::anomaly::admits)
+        .of_run(folder.path().display().to_string(), run.prepared.seed);
+    let kept = [
+        folder.write_json(&folder.test_json(), &run.test),
+        folder.write_json(&folder.results_json(), &results),
+    ];
+    for why in kept.into_iter().filter_map(|kept| Some(kept.err()?.to_string())) {
         results.add(Verdict::Environment, why);
     }
+    results
 }
 
 #[cfg(test)]

@@ -98,8 +98,9 @@ mod tests {
 
     fn printed(internal: &[&str]) -> Vec<u8> {
         let internal = internal.iter().map(|why| (*why).to_owned()).collect();
-        let judgement = Judgement { internal, ..Judgement::default() };
-        let results = Results::new(&judgement, &|_, _| false, OpCounts::default()).of_run("runs/a", 7);
+        let stats = OpCounts { ops: 1, ok: 1, ..OpCounts::default() };
+        let judgement = Judgement { internal, stats, ..Judgement::default() };
+        let results = Results::new(&judgement, &|_, _| false).of_run("runs/a", 7);
         serde_json::to_vec(&results).unwrap()
     }
 

@@ -7,8 +7,12 @@
 //!   nothing is a defect of growler, and violates nothing;
 //! - a defect of growler, an interruption, a failing environment;
 //! - a check that could not decide;
-//! - vacuity, for runs only, and only where nothing was refuted: an expected anomaly that showed proves that
-//!   the run meant something.
+//! - vacuity, and only where nothing was refuted: an expected anomaly that showed proves that the run meant
+//!   something. A bare history is vacuous where nothing in it is `ok`; a run has to cover more. A run that was
+//!   interrupted is not held to what the whole would have covered.
+//!
+//! `growler test` and `growler check` judge here and nowhere else. A run in which no operation was invoked did
+//! not happen: it shows no checks.
 //!
 //! Nothing here may look at a clock, a file or the machine: the same input gives the same words.
 
@@ -19,29 +23,23 @@ use growler_checker::verdict::{Anomaly, CheckResult, Validity};
 use serde_json::Value;
 
 use super::sensitivity::shortfalls;
-use super::{Coverage, Ending, Verdict};
+use super::{Crash, Ending, OpCounts, RecoveryMiss, RunEnd, Verdict};
 use crate::words::{join_and, seconds};
 
-/// Everything that bears on a verdict. The default is a clean `growler check` of nothing.
+/// Everything that bears on a verdict.
 #[derive(Debug, Clone, Default)]
 pub struct Judgement {
     /// The checks' answers by name.
     pub checks: BTreeMap<String, CheckResult>,
+    /// What the history holds.
+    pub stats: OpCounts,
     /// What was allowed and what had to show.
     pub expectations: Expectations,
-    /// Recoveries that came too late.
-    pub not_recovered: Vec<RecoveryMiss>,
-    /// Nodes that died unasked.
-    pub crashed: Vec<Crash>,
-    /// What the run covered. `None` for `growler check`, which is never vacuous.
-    pub coverage: Option<Coverage>,
-    /// What a person should know that is no failure, as sentences.
+    /// How the run ended that the history is of. `None` for a bare history.
+    pub run: Option<RunEnd>,
+    /// What a person should know of the checks that is no failure, as sentences.
     pub notes: Vec<String>,
-    /// What stood in the way, as sentences.
-    pub environment: Vec<String>,
-    /// In which phase Ctrl-C came, where it did.
-    pub interrupted: Option<String>,
-    /// Defects of growler, as sentences.
+    /// Defects of growler that showed in the checks, as sentences.
     pub internal: Vec<String>,
     /// Anomalies whose certificate proves nothing, by check and place: a defect each, and no violation.
     pub unproven: BTreeMap<String, BTreeSet<usize>>,
@@ -69,64 +67,34 @@ fn named(names: &[String], anomaly: &str, admits: &dyn Fn(&str, &str) -> bool) -
     names.iter().any(|name| name == anomaly || admits(name, anomaly))
 }
 
-/// A part of the system that did not serve again in time.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct RecoveryMiss {
-    /// When the last fault was healed, ns since the run began.
-    pub healed_ns: u64,
-    /// How long the system had, ns.
-    pub allowed_ns: u64,
-    /// The node asked.
-    pub node: String,
-    /// The partition.
-    pub partition: String,
-    /// What was asked for: `write`, `strong read` or `eventual read`.
-    pub asked: String,
-    /// When it served again at last, ns since the run began.
-    pub recovered_ns: Option<u64>,
-}
-
-/// A node that died unasked, or could not start from its own data.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Crash {
-    /// The node.
-    pub node: String,
-    /// When it was noticed, ns since the run began.
-    pub at_ns: u64,
-    /// What is known: the exit status, the last line of its log.
-    pub reason: String,
-}
-
 impl Judgement {
     /// The checks' answers together with those about recovery and crashes, as `results.json` holds them.
     #[must_use]
     pub fn all_checks(&self) -> BTreeMap<String, CheckResult> {
-        let mut checks = self.checks.clone();
-        let late = self.not_recovered.iter().map(miss_sentence);
-        let silent = self.ending().filter(|ending| ending.is_not_recovered()).and_then(Ending::sentence);
-        let recovery = late.chain(silent).map(|why| anomaly(NOT_RECOVERED, why));
-        let crashes = self.crashed.iter().map(|c| anomaly(NODE_CRASHED, crash_sentence(c)));
-        if self.coverage.is_some() || !self.not_recovered.is_empty() {
-            checks.insert("recovery".to_owned(), accident_check(recovery.collect()));
+        let Some(run) = &self.run else { return self.checks.clone() };
+        let happened = self.stats.ops > 0;
+        let mut checks = if happened { self.checks.clone() } else { BTreeMap::new() };
+        let late = run.not_recovered.iter().map(miss_sentence);
+        let silent = run.last_answers().filter(|ending| ending.is_not_recovered()).and_then(Ending::sentence);
+        let recovery: Vec<_> = late.chain(silent).map(|why| anomaly(NOT_RECOVERED, why)).collect();
+        let crashes = run.crashed.iter().map(|c| anomaly(NODE_CRASHED, crash_sentence(c)));
+        if happened || !recovery.is_empty() {
+            checks.insert("recovery".to_owned(), accident_check(recovery));
         }
-        if self.coverage.is_some() || !self.crashed.is_empty() {
+        if happened || !run.crashed.is_empty() {
             checks.insert("crashes".to_owned(), accident_check(crashes.collect()));
         }
         checks
     }
 
-    /// What is known of the end of the keys. Of a run that was interrupted or had to end that says nothing.
-    fn ending(&self) -> Option<&Ending> {
-        let whole = self.interrupted.is_none() && self.environment.is_empty();
-        self.coverage.as_ref().filter(|_| whole)?.ending.as_ref()
-    }
-
     /// Everything that a person should know that is no failure.
     #[must_use]
     pub fn all_notes(&self) -> Vec<String> {
-        let few = self.ending().filter(|ending| !ending.is_open()).and_then(Ending::sentence);
-        let cut = self.coverage.as_ref().and_then(Coverage::cost_of_cut);
-        self.notes.iter().cloned().chain(cut).chain(few).collect()
+        let run = self.run.as_ref();
+        let of_run = run.into_iter().flat_map(|run| &run.notes);
+        let cut = run.and_then(|run| run.coverage.cost_of_cut());
+        let few = run.and_then(RunEnd::last_answers).filter(|ending| !ending.is_open());
+        of_run.chain(&self.notes).cloned().chain(cut).chain(few.and_then(Ending::sentence)).collect()
     }
 }
 
@@ -184,11 +152,8 @@ pub fn outranked(input: &Judgement, admits: &dyn Fn(&str, &str) -> bool) -> Vec<
 fn findings(input: &Judgement, admits: &dyn Fn(&str, &str) -> bool) -> Vec<(Verdict, String)> {
     let checks = input.all_checks();
     let mut findings = violations(&checks, input, admits);
+    findings.extend(input.run.iter().flat_map(accidents));
     findings.extend(input.internal.iter().map(|why| (Verdict::Internal, why.clone())));
-    if let Some(phase) = &input.interrupted {
-        findings.push((Verdict::Interrupted, format!("interrupted during {phase}")));
-    }
-    findings.extend(input.environment.iter().map(|why| (Verdict::Environment, why.clone())));
     for (name, check) in &checks {
         if check.valid == Validity::Unknown {
             let why =
@@ -198,10 +163,21 @@ fn findings(input: &Judgement, admits: &dyn Fn(&str, &str) -> bool) -> Vec<(Verd
     }
     let refuted = findings.iter().any(|(verdict, _)| *verdict == Verdict::Violation)
         || anomalies(&checks).any(|a| named(&input.expectations.expect, a, admits));
-    if let Some(coverage) = input.coverage.as_ref().filter(|_| !refuted) {
-        findings.extend(gaps(coverage).into_iter().map(|why| (Verdict::Vacuous, why)));
+    // What did not happen for another reason is not held to anything.
+    let in_vain = input.stats.ops == 0 && !findings.is_empty();
+    if !refuted && !in_vain {
+        findings.extend(gaps(input).into_iter().map(|why| (Verdict::Vacuous, why)));
     }
     findings
+}
+
+/// What befell the run itself.
+fn accidents(run: &RunEnd) -> impl Iterator<Item = (Verdict, String)> {
+    let all = |verdict, whys: &[String]| whys.iter().map(|why| (verdict, why.clone())).collect::<Vec<_>>();
+    let internal = all(Verdict::Internal, &run.internal);
+    let interrupted = run.interrupted.iter().map(|why| (Verdict::Interrupted, why.clone())).collect();
+    let environment = all(Verdict::Environment, &run.environment);
+    [internal, interrupted, environment, run.told.clone()].into_iter().flatten()
 }
 
 /// The names of all anomalies found, an invalid check without any counting under its own name.
@@ -245,16 +221,25 @@ fn violations(
     findings.into_iter().map(|why| (Verdict::Violation, why)).collect()
 }
 
-/// What a run lacks to mean something.
-fn gaps(coverage: &Coverage) -> Vec<String> {
+/// What a history lacks to mean something, and the run that it is of.
+fn gaps(input: &Judgement) -> Vec<String> {
     let mut gaps = Vec::new();
-    if coverage.ok < coverage.min_ok {
+    let ok = input.stats.ok;
+    if ok == 0 {
+        gaps.push("no operation was ok: nothing was tested".to_owned());
+    }
+    let Some(run) = &input.run else { return gaps };
+    if run.interrupted.is_some() {
+        return Vec::new();
+    }
+    let coverage = &run.coverage;
+    if ok > 0 && ok < coverage.min_ok {
         gaps.push(format!(
-            "only {} operations were ok, and --min-ok asks for {}: too few to mean anything",
-            coverage.ok, coverage.min_ok
+            "only {ok} operations were ok, and --min-ok asks for {}: too few to mean anything",
+            coverage.min_ok
         ));
     }
-    if !coverage.never_ok.is_empty() {
+    if ok > 0 && !coverage.never_ok.is_empty() {
         gaps.push(format!("no {} was ever ok", join_and(&coverage.never_ok, "and no")));
     }
     for (fault, covered) in &coverage.faults {

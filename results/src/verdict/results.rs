@@ -9,7 +9,7 @@ use growler_checker::sensitivity::Sensitivity;
 use growler_checker::verdict::{CheckResult, Validity};
 use serde::{Deserialize, Serialize};
 
-use super::{Judgement, Verdict, by_kind, judge, outranked};
+use super::{Coverage, Judgement, RunEnd, Verdict, by_kind, judge, outranked};
 
 /// `results.json`, and what `--json` prints.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -79,11 +79,11 @@ impl OpCounts {
 impl Results {
     /// Judges, and keeps what was judged. `admits(parent, child)` is the catalogue of anomalies.
     #[must_use]
-    pub fn new(input: &Judgement, admits: &dyn Fn(&str, &str) -> bool, stats: OpCounts) -> Self {
+    pub fn new(input: &Judgement, admits: &dyn Fn(&str, &str) -> bool) -> Self {
         let (verdict, reasons) = judge(input, admits);
         let checks = input.all_checks();
         let valid = checks.values().map(|check| check.valid).max().unwrap_or(Validity::Valid);
-        let details = input.coverage.as_ref().map(|c| c.sensitivity.clone()).unwrap_or_default();
+        let details = input.run.as_ref().map(|run| run.coverage.sensitivity.clone()).unwrap_or_default();
         let shares: BTreeMap<String, f64> =
             by_kind(&details).into_iter().map(|(kind, tally)| (kind.to_owned(), tally.share())).collect();
         Self {
@@ -95,7 +95,7 @@ impl Results {
             run: None,
             seed: None,
             checks,
-            stats,
+            stats: input.stats,
             sensitivity: (!details.is_empty()).then_some(shares),
             sensitivity_details: details,
         }
@@ -122,6 +122,24 @@ impl Results {
         if !self.reasons.contains(&why) {
             self.reasons.push(why);
         }
+    }
+
+    /// The end of a run whose `test.json` holds none, although it has results: an older growler kept only these.
+    /// What is no answer of a check of the history counts on, in their words.
+    #[must_use]
+    pub fn end(&self) -> RunEnd {
+        let befell = |name: &str| self.checks.get(name).is_some_and(|c| c.valid == Validity::Invalid);
+        let stays = |verdict: &Verdict| match verdict {
+            Verdict::Pass | Verdict::Unknown => false,
+            Verdict::Violation => befell("recovery") || befell("crashes"),
+            _ => true,
+        };
+        let before = [self.verdict].into_iter().chain(self.also.iter().copied()).filter(stays);
+        let sentence =
+            |verdict| format!("when the run ended it was judged {verdict}: {}", self.reasons.join("; "));
+        let told = before.map(|verdict| (verdict, sentence(verdict))).collect();
+        let coverage = Coverage { sensitivity: self.sensitivity_details.clone(), ..Coverage::default() };
+        RunEnd { coverage, told, ..RunEnd::default() }
     }
 
     /// The file's bytes: indented JSON and a line end.

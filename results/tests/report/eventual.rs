@@ -139,8 +139,9 @@ pub(super) fn run(out: &Path, evil: bool) -> RunFolder {
     let partitioned = [&registers[..4], &[began], &registers[4..]].concat();
     checks.push(judge(&Availability::default(), &partitioned));
     support::write_history(&run, &events);
-    let judgement = Judgement { checks: checks.into_iter().collect(), ..Judgement::default() };
-    let results = Results::new(&judgement, &|_, _| false, OpCounts::of(&events)).of_run("runs/eventual", 1);
+    let stats = OpCounts::of(&events);
+    let judgement = Judgement { checks: checks.into_iter().collect(), stats, ..Judgement::default() };
+    let results = Results::new(&judgement, &|_, _| false).of_run("runs/eventual", 1);
     run.write_json(&run.results_json(), &results).unwrap();
     let plan = json!({"seed": 1, "faults": [{
         "fault": names.of("partition"), "targets": [names.of("n3")], "outcome": "installed",

@@ -10,7 +10,7 @@ use growler_checker::verdict::{Anomaly, CheckResult, Validity};
 use growler_results::RunFolder;
 use growler_results::plan::PlanFile;
 use growler_results::test_file::{PartRecovery, Phase, Recovery, SystemUnderTest, TestFile, Timings};
-use growler_results::verdict::{Coverage, Judgement, OpCounts, Results};
+use growler_results::verdict::{Coverage, Judgement, OpCounts, Results, RunEnd};
 use serde_json::{Value, json};
 
 const MS: u64 = 1_000_000;
@@ -60,10 +60,15 @@ pub(crate) fn run(out: &Path, operations: u64, violation: bool) -> RunFolder {
     if !violation {
         coverage.sensitivity.insert("linearizable".to_owned(), sensitivity());
     }
-    let input =
-        Judgement { checks: checks.into_iter().collect(), coverage: Some(coverage), ..Judgement::default() };
-    let results = Results::new(&input, &|_, _| false, OpCounts::of(&events))
-        .of_run("runs/register-leader/20261121T030405.000Z", test.seed);
+    let end = RunEnd { coverage, ..RunEnd::default() };
+    let input = Judgement {
+        checks: checks.into_iter().collect(),
+        stats: OpCounts::of(&events),
+        run: Some(end),
+        ..Judgement::default()
+    };
+    let results =
+        Results::new(&input, &|_, _| false).of_run("runs/register-leader/20261121T030405.000Z", test.seed);
     run.write_json(&run.results_json(), &results).unwrap();
     run
 }
@@ -279,5 +284,6 @@ fn test(operations: u64) -> TestFile {
             recoveries: HEALS.iter().map(recovery).collect(),
             stopped_early: None,
         },
+        end: None,
     }
 }

@@ -43,9 +43,10 @@ fn history() -> Vec<Event> {
 
 fn judged(checks: &[Box<dyn Check>], expectations: Expectations) -> Results {
     let events = history();
-    let mut judgement = Judgement { expectations, ..Judgement::default() };
+    let stats = OpCounts::of(&events);
+    let mut judgement = Judgement { expectations, stats, ..Judgement::default() };
     run_checks(checks, "cas-register", &events, Path::new("kept.jsonl")).hand_over(&mut judgement);
-    Results::new(&judgement, &growler_checker::anomaly::admits, OpCounts::of(&events))
+    Results::new(&judgement, &growler_checker::anomaly::admits)
 }
 
 fn tampered(tamper: fn(&mut Vec<Anomaly>)) -> Results {
