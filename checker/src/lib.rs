@@ -11,6 +11,7 @@ pub mod invariants;
 pub mod linearizability;
 pub mod model;
 pub mod promise;
+pub mod provenance;
 pub mod sensitivity;
 pub mod verdict;
 
