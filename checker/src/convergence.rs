@@ -24,7 +24,7 @@ mod causes;
 mod counted;
 mod ending;
 mod faults;
-pub(crate) mod findings;
+mod findings;
 mod groups;
 mod holding;
 mod lives;

@@ -11,5 +11,4 @@
 
 pub mod certificate;
 pub mod order;
-pub mod provenance;
 mod table;

@@ -10,8 +10,8 @@ pub mod history;
 pub mod invariants;
 pub mod linearizability;
 pub mod model;
+mod parallel;
 pub mod promise;
-pub mod provenance;
 pub mod sensitivity;
 pub mod verdict;
 

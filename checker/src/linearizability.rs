@@ -6,8 +6,8 @@
 //!
 //! 1. `object` applies the contract's table: what does each operation say?
 //! 2. `problem` turns it into jobs to be ordered.
-//! 3. Where every written value is unique, [`item`] decides in O(n log n). Elsewhere `unexplained` refutes in linear
-//!    time what shows a value that nobody can have written, and then [`general`] searches, after `reduce` has left out what cannot matter and `lifetimes` has found what is known of each value.
+//! 3. Where every written value is unique, [`item`] decides in O(n log n). Elsewhere [`general`] searches, after
+//!    `reduce` has left out what cannot matter and `lifetimes` has found what is known of each value.
 //! 4. If there is no order, `certificate` finds the few operations that prove it (by what is left when others
 //!    are weakened: `weaken`), `classify` names the anomaly, and `explain` says it in a sentence.
 //!
@@ -20,7 +20,7 @@ mod buckets;
 mod certificate;
 mod classify;
 mod cycle;
-pub(crate) mod explain;
+mod explain;
 pub mod general;
 pub mod item;
 mod lifetimes;
@@ -32,12 +32,9 @@ pub mod online;
 mod problem;
 mod reduce;
 mod sensitivity;
-mod unexplained;
 mod weaken;
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
-use std::thread;
 
 use general::Answer;
 pub use general::{END, Job, Limits};
@@ -49,6 +46,7 @@ use problem::{Problem, Solution};
 use weaken::Weakening;
 
 use crate::history::{Event, Key, Operation, PairError, by_key, pair};
+use crate::parallel::in_parallel;
 use crate::sensitivity::{Sensitivity, SensitivityPlan};
 use crate::verdict::{Budget, Check, CheckResult, Validity};
 
@@ -152,7 +150,7 @@ impl Check for Linearizable {
         }
     }
 
-    fn sensitivity(&self, events: &[Event], plan: &SensitivityPlan) -> Option<Sensitivity> {
+    fn sensitivity(&self, events: &[Event], plan: &SensitivityPlan<'_>) -> Option<Sensitivity> {
         let objects = self.objects(events).ok()?;
         Some(sensitivity::measure(&objects, self.engine, plan))
     }
@@ -195,34 +193,6 @@ fn judge(object: &Object<'_>, engine: Engine, limits: Limits) -> Finding {
         Answer::Linearizable | Answer::Unknown { .. } => None,
     };
     Finding { answer, anomaly, steps }
-}
-
-/// Applies a pure function to every item, on as many threads as there are processors. The results are in the
-/// order of the items, however the work was shared.
-fn in_parallel<T, R: Send>(
-    items: impl ExactSizeIterator<Item = T> + Send,
-    apply: impl Fn(T) -> R + Sync,
-) -> Vec<R> {
-    if items.len() <= 1 {
-        return items.map(apply).collect();
-    }
-    let threads = thread::available_parallelism().map_or(1, usize::from).min(items.len());
-    let items = Mutex::new(items.enumerate());
-    let work = || {
-        let mut results = Vec::new();
-        loop {
-            let next = items.lock().unwrap_or_else(PoisonError::into_inner).next();
-            let Some((at, item)) = next else { return results };
-            results.push((at, apply(item)));
-        }
-    };
-    let mut results: Vec<(usize, R)> = thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        let joined = workers.into_iter().map(thread::ScopedJoinHandle::join);
-        joined.flat_map(|done| done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
-    });
-    results.sort_by_key(|&(at, _)| at);
-    results.into_iter().map(|(_, result)| result).collect()
 }
 
 impl Judged for Object<'_> {

@@ -8,19 +8,27 @@
 //! What a kind of fault does to a history is known only to those who know the object: see
 //! [`Check::sensitivity`](crate::verdict::Check::sensitivity). Here is what they have in common: what is asked
 //! of them ([`SensitivityPlan`]), what they answer ([`Sensitivity`], [`Tally`]), and the catalogue of reasons.
-//! Nothing here depends on time or scheduling: the same history and plan give the same numbers.
+//! Nothing here reads a clock: the same history and plan give the same numbers, unless whoever asks ends the
+//! measure early ([`SensitivityPlan::stop`]). Then fewer faults were tried, and the share is less exact:
+//! [`Tally::interval`] says how much.
 
 mod dice;
+mod sampling;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 
 use serde::{Deserialize, Serialize};
 
 pub(crate) use dice::Dice;
+pub(crate) use sampling::{Kind, tallies};
+
+/// Faults of each kind that are tried in any case, where there are as many places.
+pub const LEAST: u64 = 20;
 
 /// What to measure, and how much work that may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SensitivityPlan {
+#[derive(Debug, Clone, Copy)]
+pub struct SensitivityPlan<'s> {
     /// Every random choice follows from it.
     pub seed: u64,
     /// Faults of each kind to try, where there are as many suitable places.
@@ -28,15 +36,20 @@ pub struct SensitivityPlan {
     /// Operations to be judged again, all copies together. Where the plan would take more, fewer faults are
     /// tried.
     pub operations: u64,
+    /// Once this is true no more faults are tried, but for [`LEAST`] of each kind.
+    pub stop: Option<&'s AtomicBool>,
 }
 
-impl SensitivityPlan {
-    /// The usual plan: 400 faults of each kind, which makes a share exact to about 2 %.
+impl SensitivityPlan<'_> {
+    /// The usual plan: 400 faults of each kind, which makes a share exact to about 5 %.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self { seed, injections: 400, operations: 50_000_000 }
+        Self { seed, injections: 400, operations: 50_000_000, stop: None }
     }
 }
+
+/// 95 % of a normal distribution lie within so many standard deviations.
+const Z: f64 = 1.959_964;
 
 /// What was measured with one check: a tally for each kind of fault that the history has a place for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,6 +77,23 @@ impl Tally {
     #[must_use]
     pub fn share(&self) -> f64 {
         self.refuted as f64 / self.injected.max(1) as f64
+    }
+
+    /// Where the share of all places lies, with a confidence of 95 %: Wilson's score interval (Wilson 1927). Where
+    /// every place was tried the share is exact.
+    #[must_use]
+    pub fn interval(&self) -> [f64; 2] {
+        if self.injected == 0 {
+            return [0.0, 1.0];
+        }
+        let (n, share) = (self.injected as f64, self.share());
+        if self.injected >= self.places {
+            return [share, share];
+        }
+        let z2 = Z * Z;
+        let middle = (share + z2 / (2.0 * n)) / (1.0 + z2 / n);
+        let half = Z / (1.0 + z2 / n) * (share * (1.0 - share) / n + z2 / (4.0 * n * n)).sqrt();
+        [(middle - half).max(0.0), (middle + half).min(1.0)]
     }
 
     /// The commonest reason why a fault was not refuted.
@@ -179,6 +209,22 @@ mod tests {
         assert_eq!(tally.main_reason(), Some(&CONCURRENT));
         let json = serde_json::to_value(&tally).unwrap();
         assert_eq!(json["rest"], serde_json::json!({"concurrent": 2, "no-later-read": 1}));
+    }
+
+    #[test]
+    fn the_interval_is_wilsons_and_exact_where_every_place_was_tried() {
+        let tally = |places, injected, refuted| Tally { places, injected, refuted, ..Tally::default() };
+        for (n, found) in [(400, 300), (20, 20), (20, 0), (33, 1)] {
+            let measured = tally(9_000, n, found);
+            let share = measured.share();
+            // Each end is the p from which what was seen is just as far away as 95 % allow.
+            let off = |p: f64| (share - p).powi(2) - Z * Z * p * (1.0 - p) / n as f64;
+            let [low, high] = measured.interval();
+            assert!(off(low).abs() < 1e-9 && off(high).abs() < 1e-9, "{found} of {n}: {low} to {high}");
+            assert!((0.0..=share).contains(&low) && (share..=1.0).contains(&high) && low < high);
+        }
+        assert_eq!(tally(20, 20, 10).interval(), [0.5, 0.5]);
+        assert_eq!(tally(20, 0, 0).interval(), [0.0, 1.0], "nothing is known");
     }
 
     #[test]

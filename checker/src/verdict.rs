@@ -137,7 +137,7 @@ pub trait Check: Send + Sync {
     /// Which share of single faults this check would have found in a history that passed it: faults are put
     /// into copies of the history, and the check judges these. Pure, like [`Check::check`]. None where this
     /// check knows of no faults to try, or where the events are no history of its model.
-    fn sensitivity(&self, events: &[Event], plan: &SensitivityPlan) -> Option<Sensitivity> {
+    fn sensitivity(&self, events: &[Event], plan: &SensitivityPlan<'_>) -> Option<Sensitivity> {
         let _ = (events, plan);
         None
     }

@@ -20,6 +20,7 @@ mod describe;
 mod fail_fast;
 mod interrupt;
 mod load;
+mod pace;
 mod phases;
 mod prepare;
 mod progress;

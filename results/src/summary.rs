@@ -16,7 +16,7 @@ use crate::plan::FaultOutcome;
 use crate::run::{RunError, RunFolder};
 use crate::story::{fault_sentence, tell};
 use crate::test_file::shell_quoted;
-use crate::verdict::{Results, Verdict, by_kind};
+use crate::verdict::{Results, Verdict, by_kind, within};
 use crate::words::{count, join_and, share};
 
 /// Lines of the counterexample.
@@ -116,7 +116,12 @@ fn table(text: &mut String, contents: &Contents, results: &Results) {
         let rest = if rest.is_empty() { String::new() } else { format!("; not {}", join_and(&rest, "and")) };
         let of = format!("{} of {}", count(tally.refuted), count(tally.injected));
         let shown = share(tally.refuted, tally.injected);
-        let _ = writeln!(text, "| sensitivity: {} | {shown} ({of} tried{rest}) |", escaped(kind));
+        let _ = writeln!(
+            text,
+            "| sensitivity: {} | {shown}{} ({of} tried{rest}) |",
+            escaped(kind),
+            within(tally.interval())
+        );
     }
 }
 

@@ -21,7 +21,7 @@ pub use end::{Crash, RecoveryMiss, RunEnd};
 pub use ending::Ending;
 pub use judge::{Expectations, Judgement, judge, outranked};
 pub use results::{OpCounts, Results};
-pub use sensitivity::{PLACES_MIN, by_kind};
+pub use sensitivity::{PLACES_MIN, by_kind, within};
 
 /// The verdicts, contract section 2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

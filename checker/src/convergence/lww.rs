@@ -95,7 +95,7 @@ impl Check for Lww {
         audit.answer()
     }
 
-    fn sensitivity(&self, events: &[Event], plan: &SensitivityPlan) -> Option<Sensitivity> {
+    fn sensitivity(&self, events: &[Event], plan: &SensitivityPlan<'_>) -> Option<Sensitivity> {
         measure(self, &[Kind::WriteLost], Scope::Key, events, plan)
     }
 }

@@ -99,7 +99,7 @@ impl Check for Convergence {
         audit.answer()
     }
 
-    fn sensitivity(&self, events: &[Event], plan: &SensitivityPlan) -> Option<Sensitivity> {
+    fn sensitivity(&self, events: &[Event], plan: &SensitivityPlan<'_>) -> Option<Sensitivity> {
         measure(self, &[Kind::ReplicaBehind, Kind::WriteLost], Scope::Key, events, plan)
     }
 }

@@ -93,7 +93,7 @@ impl Check for Resurrection {
         audit.answer()
     }
 
-    fn sensitivity(&self, events: &[Event], plan: &SensitivityPlan) -> Option<Sensitivity> {
+    fn sensitivity(&self, events: &[Event], plan: &SensitivityPlan<'_>) -> Option<Sensitivity> {
         measure(self, &[Kind::DeleteUndone], Scope::Key, events, plan)
     }
 }

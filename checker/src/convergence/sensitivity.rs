@@ -12,14 +12,17 @@
 //! | `stale-read` | a read of a session that had an answer of the key before is answered from before |
 //! | `sibling-dropped` | a read shows one of several concurrent versions less, and the same context |
 //!
-//! The end of a key is every answer that was asked for after its last write had ended. Nobody can see that a
+//! The end of a key is every answer that was asked for after its last write had ended. A key that nobody could
+//! read then has places for these faults like any other, and none of them is found. Nobody can see that a
 //! write is missing that was never acknowledged, or that had been replaced, and only who had seen it knows that
 //! a read is behind: such faults are not found, and counted as [`EXCUSED`]. This is the share that a user has
 //! to know: how often such a fault would have shown in *this* run.
 //!
-//! **Cost.** Checks that judge each key by itself judge the changed copy of that key again, the others the whole
-//! history; fewer faults are tried where the plan's operations do not suffice. A history that does not pass,
-//! or a key that does not, is left out: what would show there is known already.
+//! **Cost.** A check that judges each key by itself judges the changed copy of that key again. The others are
+//! shown that copy first, since what they refute of one key they refute of all: their rules hold between
+//! operations that are there, and no further operation takes one back. Only where that is not refuted the whole
+//! history is judged. Fewer faults are tried where the plan's operations do not suffice, or it says stop. A
+//! history that does not pass, or a key that does not, is left out: what would show there is known already.
 
 mod looks;
 
@@ -29,7 +32,10 @@ mod tests;
 use looks::{Change, History};
 
 use crate::history::Event;
-use crate::sensitivity::{Dice, EXCUSED, Reason, Sensitivity, SensitivityPlan, Tally, UNDECIDED};
+use crate::parallel::in_parallel;
+use crate::sensitivity::{
+    self as sampling, Dice, EXCUSED, NO_LATER_READ, Reason, Sensitivity, SensitivityPlan, UNDECIDED, tallies,
+};
 use crate::verdict::{Budget, Check, Validity};
 
 /// A kind of fault.
@@ -59,7 +65,7 @@ impl Kind {
 pub(super) enum Scope {
     /// The key of the fault.
     Key,
-    /// Everything.
+    /// Everything, where the key alone does not show it.
     History,
 }
 
@@ -69,53 +75,73 @@ pub(super) fn measure(
     kinds: &[Kind],
     scope: Scope,
     events: &[Event],
-    plan: &SensitivityPlan,
+    plan: &SensitivityPlan<'_>,
 ) -> Option<Sensitivity> {
-    let parts = match scope {
-        Scope::Key => looks::by_key(events),
-        Scope::History => vec![events.to_vec()],
-    };
-    let mut histories: Vec<History> = parts
-        .into_iter()
-        .filter(|part| check.check(part, &Budget::default()).valid == Validity::Valid)
-        .filter_map(History::new)
-        .collect();
-    let mut sensitivity = Sensitivity::default();
-    for (&kind, name) in kinds.iter().zip(0..) {
-        let places: Vec<Vec<Change>> = histories.iter().map(|history| history.changes(kind)).collect();
-        let total = places.iter().map(Vec::len).sum::<usize>() as u64;
-        if total > 0 {
-            let picked = picks(&histories, &places, plan, &mut Dice::new(plan.seed, name));
-            let mut tally = Tally { places: total, ..Tally::default() };
-            for (history, place) in picked {
-                tally.count(outcome(check, &mut histories[history], &places[history][place]));
-            }
-            sensitivity.kinds.insert(kind.name().to_owned(), tally);
+    let history = History::new(events)?;
+    let answer = |events: &[Event]| check.check(events, &Budget::default()).valid;
+    let keys: Vec<usize> = match scope {
+        Scope::Key => {
+            let answers = in_parallel(0..history.keys(), |key| answer(&history.of(key)));
+            // Of a key that nobody read in the end a check may know nothing.
+            let passes = |&key: &usize| match answers[key] {
+                Validity::Valid => true,
+                Validity::Unknown => history.is_unread(key),
+                Validity::Invalid => false,
+            };
+            (0..history.keys()).filter(passes).collect()
         }
-    }
+        Scope::History if answer(events) == Validity::Valid => (0..history.keys()).collect(),
+        Scope::History => Vec::new(),
+    };
+    let picked = |(number, &kind): (usize, &Kind)| {
+        let changes = keys.iter().flat_map(|&key| history.changes(key, kind)).collect();
+        pick(&history, scope, kind, changes, plan, &mut Dice::new(plan.seed, number as u64))
+    };
+    let kinds = kinds.iter().enumerate().map(picked).collect();
+    let outcome = |change: &Change| outcome(check, &history, scope, change);
+    let sensitivity = Sensitivity { kinds: tallies(kinds, plan, outcome).collect() };
     (!sensitivity.kinds.is_empty()).then_some(sensitivity)
 }
 
 /// Which places are tried: as many as the plan asks for and affords.
-fn picks(
-    histories: &[History],
-    places: &[Vec<Change>],
-    plan: &SensitivityPlan,
+fn pick(
+    history: &History<'_>,
+    scope: Scope,
+    kind: Kind,
+    changes: Vec<Change>,
+    plan: &SensitivityPlan<'_>,
     dice: &mut Dice,
-) -> Vec<(usize, usize)> {
-    let all = places.iter().enumerate();
-    let all: Vec<_> =
-        all.flat_map(|(history, of)| (0..of.len()).map(move |place| (history, place))).collect();
-    let total = all.len() as u64;
-    let cost: u64 = all.iter().map(|&(history, _)| histories[history].operations()).sum();
-    let affordable = u128::from(plan.operations) * u128::from(total) / u128::from(cost.max(1));
+) -> sampling::Kind<Change> {
+    let places = changes.len() as u64;
+    let operations = |change: &Change| match scope {
+        Scope::Key => history.operations_of(change.key),
+        Scope::History => history.operations(),
+    };
+    let cost: u64 = changes.iter().map(operations).sum();
+    let affordable = u128::from(plan.operations) * u128::from(places) / u128::from(cost.max(1));
     let count = plan.injections.min(u64::try_from(affordable).unwrap_or(u64::MAX).max(1));
-    dice.one_of_each_stratum(total, count).map(|number| all[number as usize]).collect()
+    let mut wanted = dice.one_of_each_stratum(places, count).peekable();
+    let is_wanted = |(number, change)| wanted.next_if_eq(&number).map(|_| change);
+    let picked = (0..).zip(changes).filter_map(is_wanted).collect();
+    sampling::Kind { name: kind.name(), places, picked }
 }
 
 /// Whether the check finds the fault; why not.
-fn outcome(check: &dyn Check, history: &mut History, change: &Change) -> Result<(), &'static Reason> {
-    match history.with(change, |events| check.check(events, &Budget::default())).valid {
+fn outcome(
+    check: &dyn Check,
+    history: &History<'_>,
+    scope: Scope,
+    change: &Change,
+) -> Result<(), &'static Reason> {
+    if change.is_unseen() {
+        return Err(&NO_LATER_READ);
+    }
+    let answer = |events: Vec<Event>| check.check(&events, &Budget::default()).valid;
+    let valid = match answer(history.of_key_with(change)) {
+        Validity::Valid | Validity::Unknown if scope == Scope::History => answer(history.with(change)),
+        valid => valid,
+    };
+    match valid {
         Validity::Invalid => Ok(()),
         Validity::Valid => Err(&EXCUSED),
         Validity::Unknown => Err(&UNDECIDED),

@@ -126,7 +126,7 @@ impl Check for SessionGuarantees {
         result
     }
 
-    fn sensitivity(&self, events: &[Event], plan: &SensitivityPlan) -> Option<Sensitivity> {
+    fn sensitivity(&self, events: &[Event], plan: &SensitivityPlan<'_>) -> Option<Sensitivity> {
         measure(self, &[Kind::StaleRead], Scope::History, events, plan)
     }
 }

@@ -92,7 +92,7 @@ impl Check for Siblings {
         audit.answer()
     }
 
-    fn sensitivity(&self, events: &[Event], plan: &SensitivityPlan) -> Option<Sensitivity> {
+    fn sensitivity(&self, events: &[Event], plan: &SensitivityPlan<'_>) -> Option<Sensitivity> {
         measure(self, &[Kind::SiblingDropped], Scope::Key, events, plan)
     }
 }

@@ -75,7 +75,7 @@ impl Check for Staleness {
         audit.result()
     }
 
-    fn sensitivity(&self, events: &[Event], plan: &SensitivityPlan) -> Option<Sensitivity> {
+    fn sensitivity(&self, events: &[Event], plan: &SensitivityPlan<'_>) -> Option<Sensitivity> {
         // Without a bound nothing is judged, and nothing would be found.
         self.max.and_then(|_| measure(self, &[Kind::StaleRead], Scope::Key, events, plan))
     }

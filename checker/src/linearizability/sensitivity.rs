@@ -31,7 +31,7 @@ use witness::Witness;
 use super::object::Object;
 use super::problem::{Engine, Problem};
 use super::{Limits, entries_of, in_parallel, share};
-use crate::sensitivity::{Dice, Reason, Sensitivity, SensitivityPlan, Tally};
+use crate::sensitivity::{self as sampling, Dice, Reason, Sensitivity, SensitivityPlan, tallies};
 use crate::verdict::Budget;
 
 /// One key: its history, what its store did, and where it could have slipped.
@@ -59,35 +59,25 @@ struct Pick {
 type Outcome = Result<(), &'static Reason>;
 
 /// Measures. `objects` are those of one history.
-pub(super) fn measure(objects: &[Object<'_>], engine: Engine, plan: &SensitivityPlan) -> Sensitivity {
+pub(super) fn measure(objects: &[Object<'_>], engine: Engine, plan: &SensitivityPlan<'_>) -> Sensitivity {
     let images = Images::of(objects);
     let budget = Budget::default();
     let all = entries_of(objects);
     let subject = |object| Subject::new(object, engine, share(&budget, object, all));
     let subjects: Vec<Subject<'_, '_>> = in_parallel(objects.iter(), subject).into_iter().flatten().collect();
-    let mut by_subject: Vec<Vec<Pick>> = vec![Vec::new(); subjects.len()];
-    for pick in affordable(&subjects, plan) {
-        by_subject[pick.subject].push(pick);
-    }
-    let outcomes = in_parallel(by_subject.iter(), |picks| {
-        let outcome = |pick: &Pick| subjects[pick.subject].outcome(*pick, &images, plan.seed);
-        picks.iter().map(|pick| (pick.kind, outcome(pick))).collect::<Vec<_>>()
+    let mut kinds = Kind::ALL.map(|kind| {
+        let places = subjects.iter().map(|subject| subject.places[kind as usize].len() as u64).sum();
+        sampling::Kind { name: kind.name(), places, picked: Vec::new() }
     });
-    let mut sensitivity = Sensitivity::default();
-    for kind in Kind::ALL {
-        let places: u64 = subjects.iter().map(|subject| subject.places[kind as usize].len() as u64).sum();
-        if places > 0 {
-            sensitivity.kinds.insert(kind.name().to_owned(), Tally { places, ..Tally::default() });
-        }
+    for pick in affordable(&subjects, plan) {
+        kinds[pick.kind as usize].picked.push(pick);
     }
-    for (kind, outcome) in outcomes.into_iter().flatten() {
-        sensitivity.kinds.entry(kind.name().to_owned()).or_default().count(outcome);
-    }
-    sensitivity
+    let outcome = |pick: &Pick| subjects[pick.subject].outcome(*pick, &images, plan.seed);
+    Sensitivity { kinds: tallies(kinds.into(), plan, outcome).collect() }
 }
 
 /// As many faults as the plan asks for, or as it affords.
-fn affordable(subjects: &[Subject<'_, '_>], plan: &SensitivityPlan) -> Vec<Pick> {
+fn affordable(subjects: &[Subject<'_, '_>], plan: &SensitivityPlan<'_>) -> Vec<Pick> {
     let wanted = picks(subjects, plan.injections, plan.seed);
     let cost: u64 = wanted.iter().map(|pick| subjects[pick.subject].whole.jobs.len() as u64).sum();
     if cost <= plan.operations {

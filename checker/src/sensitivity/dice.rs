@@ -33,6 +33,13 @@ impl Dice {
         ((u128::from(self.roll()) * u128::from(limit)) >> 64) as u64
     }
 
+    /// Puts items into random order: Fisher and Yates' shuffle.
+    pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
+        for last in (1..items.len()).rev() {
+            items.swap(last, self.below(last as u64 + 1) as usize);
+        }
+    }
+
     /// `count` different numbers below `total` in ascending order, or all where there are not as many: one at
     /// random in each of as many strata.
     pub(crate) fn one_of_each_stratum(&mut self, total: u64, count: u64) -> impl Iterator<Item = u64> {
@@ -63,6 +70,18 @@ mod tests {
         assert_eq!(drawn.len(), 100);
         assert!(drawn.iter().zip(0..).all(|(number, stratum)| number / 10 == stratum), "{drawn:?}");
         assert!(drawn.iter().any(|number| number % 10 > 4) && drawn.iter().any(|number| number % 10 < 5));
+    }
+
+    #[test]
+    fn every_order_is_as_likely() {
+        let mut dice = Dice::new(3, 4);
+        let mut counts = std::collections::BTreeMap::new();
+        for _ in 0..6_000 {
+            let mut items = [1, 2, 3];
+            dice.shuffle(&mut items);
+            *counts.entry(items).or_insert(0) += 1;
+        }
+        assert!(counts.len() == 6 && counts.values().all(|count| (900..1_100).contains(count)), "{counts:?}");
     }
 
     #[test]

@@ -191,3 +191,29 @@ fn staleness_agrees_with_its_rules() {
         expected.iter().any(|read| read.versions > 0)
     });
 }
+
+/// What measuring sensitivity rests on: it judges the key of a fault by itself first, and the whole only where
+/// that shows nothing.
+#[test]
+fn what_is_refuted_of_one_key_is_refuted_of_all() {
+    let (mut refuted, mut only_together) = (0, 0);
+    each(|events, rules, name| {
+        let keys: BTreeSet<String> = events.iter().flat_map(|e| &e.key).map(ToString::to_string).collect();
+        let of = |key: &str| -> Vec<Event> {
+            let is_of = |event: &&Event| event.key.as_ref().is_some_and(|k| k.to_string() == key);
+            events.iter().filter(is_of).cloned().collect()
+        };
+        let mut violated = false;
+        for check in [&SessionGuarantees::new(rules) as &dyn Check, &Causal::new(rules)] {
+            let answer = |events: &[Event]| check.check(events, &Budget::default()).valid;
+            let alone = keys.iter().any(|key| answer(&of(key)) == Validity::Invalid);
+            let together = answer(events) == Validity::Invalid;
+            assert!(together || !alone, "{name}, {}: {}", check.name(), show(events));
+            refuted += u64::from(alone);
+            only_together += u64::from(together && !alone);
+            violated |= together;
+        }
+        violated
+    });
+    assert!(refuted > 0 && only_together > 0, "{refuted} {only_together}");
+}

@@ -132,7 +132,9 @@ pub(crate) struct TestOptions {
 
     /// After a run that passes, single faults of several kinds are put into copies of its history, and the
     /// share that the checks find is the run's sensitivity. If that of any kind with at least 20 suitable
-    /// places is below this, the run is vacuous (0 to 1)
+    /// places is below this, the run is vacuous (0 to 1). Of each kind at most 400 faults are tried, and fewer where
+    /// the end of the run would take more than 10 s and a third of the run; the interval that goes with that
+    /// (95 %) is told, and the share itself is what counts
     #[arg(long, default_value_t = 0.5, value_parser = a_share, value_name = "SHARE")]
     pub(crate) min_sensitivity: f64,
 

@@ -9,9 +9,10 @@ use growler_results::verdict::{
     Coverage, Cut, Ending, Judgement, OpCounts, RecoveryMiss, Results, RunEnd, Verdict,
 };
 
-use super::checks::{Checked, run_checks, undecided};
+use super::checks::{Checked, run_checks};
 use super::clock::nanoseconds;
 use super::fail_fast;
+use super::pace::Pace;
 use super::phases::{FINAL_READS, Run};
 use super::sensitivity;
 use crate::error::CommandError;
@@ -43,7 +44,8 @@ pub(crate) async fn finish(mut run: Run) -> Result<Finished, CommandError> {
             Arc::default()
         }
     };
-    let checked = check(&run, &events).await;
+    let pace = Pace::after(run.clock.elapsed());
+    let checked = check(&run, &events, &pace).await;
     if let Some(alarm) = &run.notes.alarm {
         let contradiction = fail_fast::contradiction(alarm, &checked.checks, events.len());
         run.notes.internal.extend(contradiction);
@@ -55,7 +57,7 @@ pub(crate) async fn finish(mut run: Run) -> Result<Finished, CommandError> {
         ..Judgement::default()
     };
     checked.hand_over(&mut judgement);
-    measure_sensitivity(&run, &events, &mut judgement).await;
+    measure_sensitivity(&run, &events, &mut judgement, &pace).await;
     let late = run.interrupt.requested().then(|| interrupted_during("check"));
     if let Some(end) = &mut judgement.run {
         end.interrupted = end.interrupted.take().or(late);
@@ -71,27 +73,37 @@ fn push_once(sentences: &mut Vec<String>, sentence: String) {
     }
 }
 
-/// Runs the checks away from the runtime's own threads. A user who insists gets *unknown* instead.
-async fn check(run: &Run, events: &Arc<Vec<Event>>) -> Checked {
+/// Runs the checks, one after the other, away from the runtime's own threads. When the time for the end of the
+/// run is over, or the user insists, those that have not answered are *unknown*.
+async fn check(run: &Run, events: &Arc<Vec<Event>>, pace: &Pace) -> Checked {
     let Some(workload) = &run.workload else { return Checked::default() };
-    let checks = workload.checks(&run.prepared.promise);
     let model = run.prepared.workload.model;
-    let events = Arc::clone(events);
-    let file = run.folder.history();
-    let names: Vec<_> = checks.iter().map(|c| c.name().to_owned()).collect();
-    let unanswered = |why: &str| names.iter().map(|name| (name.clone(), undecided(why))).collect();
-    let work = tokio::task::spawn_blocking(move || run_checks(&checks, model, &events, &file));
-    tokio::select! {
-        done = work => done.unwrap_or_else(|e| Checked {
-            checks: unanswered("it did not come to an end"),
-            defects: vec![format!("the checks of the {model} model broke: {e}")],
-            ..Checked::default()
-        }),
-        () = run.interrupt.wait_insisted() => Checked {
-            checks: unanswered("interrupted twice: not checked"),
-            ..Checked::default()
-        },
+    let late = format!(
+        "it had not come to an end after {:.1} s, which is what the end of this run may take; `growler check {}` \
+         lets it go on",
+        pace.allowed().as_secs_f64(),
+        run.folder.path().display()
+    );
+    let mut checked = Checked::default();
+    for check in workload.checks(&run.prepared.promise) {
+        let name = check.name();
+        if pace.is_over() {
+            checked.add(Checked::unanswered(name, &late));
+            continue;
+        }
+        let (events, file) = (Arc::clone(events), run.folder.history());
+        let work = tokio::task::spawn_blocking(move || run_checks(&[check], model, &events, &file));
+        checked.add(tokio::select! {
+            biased;
+            done = work => done.unwrap_or_else(|e| Checked {
+                defects: vec![format!("the check {name} of the {model} model broke: {e}")],
+                ..Checked::unanswered(name, "it did not come to an end")
+            }),
+            () = run.interrupt.wait_insisted() => Checked::unanswered(name, "interrupted twice: not checked"),
+            () = pace.over() => Checked::unanswered(name, &late),
+        });
     }
+    checked
 }
 
 /// All that happened in the run, and that bears on its verdict.
@@ -113,8 +125,8 @@ fn interrupted_during(phase: &str) -> String {
 }
 
 /// Asks how much a run that passes so far would have shown.
-async fn measure_sensitivity(run: &Run, events: &Arc<Vec<Event>>, judgement: &mut Judgement) {
-    let measured = sensitivity::measure(run, events, judgement).await;
+async fn measure_sensitivity(run: &Run, events: &Arc<Vec<Event>>, judgement: &mut Judgement, pace: &Pace) {
+    let measured = sensitivity::measure(run, events, judgement, pace).await;
     let Some(end) = &mut judgement.run else { return };
     match measured {
         Ok(measured) => end.coverage.sensitivity = measured,

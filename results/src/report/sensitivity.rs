@@ -4,7 +4,7 @@ use growler_checker::sensitivity::{Tally, reason};
 use serde::Serialize;
 
 use crate::contents::Contents;
-use crate::verdict::by_kind;
+use crate::verdict::{by_kind, within};
 use crate::words::{count, share};
 
 /// One kind of fault.
@@ -42,10 +42,11 @@ pub(super) fn rows(contents: &Contents) -> Vec<Row> {
             share: share(tally.refuted, tally.injected),
             percent: tally.share() * 100.0,
             of: format!(
-                "{} of {} tried, {} possible places",
+                "{} of {} tried, {} possible places{}",
                 count(tally.refuted),
                 count(tally.injected),
-                count(tally.places)
+                count(tally.places),
+                within(tally.interval())
             ),
             rest: rest.into_iter().map(hidden).collect(),
         }

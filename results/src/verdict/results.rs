@@ -40,6 +40,10 @@ pub struct Results {
     /// Per kind of injected single fault, the share that the checks refuted in copies of this history.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sensitivity: Option<BTreeMap<String, f64>>,
+    /// Where each of these shares lies, with a confidence of 95 %; both ends are the share where every place for
+    /// such a fault was tried.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sensitivity_intervals: BTreeMap<String, [f64; 2]>,
     /// The counts behind it, by check and kind, with the reasons why the rest was not refuted.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub sensitivity_details: BTreeMap<String, Sensitivity>,
@@ -86,6 +90,8 @@ impl Results {
         let details = input.run.as_ref().map(|run| run.coverage.sensitivity.clone()).unwrap_or_default();
         let shares: BTreeMap<String, f64> =
             by_kind(&details).into_iter().map(|(kind, tally)| (kind.to_owned(), tally.share())).collect();
+        let intervals =
+            by_kind(&details).into_iter().map(|(kind, t)| (kind.to_owned(), t.interval())).collect();
         Self {
             verdict,
             also: outranked(input, admits),
@@ -97,6 +103,7 @@ impl Results {
             checks,
             stats: input.stats,
             sensitivity: (!details.is_empty()).then_some(shares),
+            sensitivity_intervals: intervals,
             sensitivity_details: details,
         }
     }

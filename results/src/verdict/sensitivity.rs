@@ -3,14 +3,16 @@
 //! Each check that passed measures for itself ([`growler_checker::sensitivity`]). A kind of fault that several
 //! of them look for counts with the best of them, which is less than they find together. A run is held to its
 //! floor (`--min-sensitivity`) by every kind that it had at least [`PLACES_MIN`] places for: a share of fewer
-//! says nothing, and a kind for which there is no place at all is no matter of this workload.
+//! says nothing, and a kind for which there is no place at all is no matter of this workload. What is held
+//! against the floor is the share that was measured, which is as often too high as too low; the interval in
+//! which the share of all places lies is told beside it.
 
 use std::collections::BTreeMap;
 
-use growler_checker::sensitivity::{Sensitivity, Tally};
+use growler_checker::sensitivity::{LEAST, Sensitivity, Tally};
 
-/// Fewer places than this, and a kind does not decide.
-pub const PLACES_MIN: u64 = 20;
+/// Fewer places than this, and a kind does not decide. So many are tried in any case.
+pub const PLACES_MIN: u64 = LEAST;
 
 /// The tally of each kind, from the check that refuted the greatest share.
 #[must_use]
@@ -36,15 +38,22 @@ pub(super) fn shortfalls(measured: &BTreeMap<String, Sensitivity>, floor: f64) -
                 format!("; {count} of the rest because {} ({})", reason.about, reason.advice)
             });
             format!(
-                "only {} of {} {kind} faults would have shown in this run, a sensitivity of {:.2}, below \
+                "only {} of {} {kind} faults would have shown in this run, a sensitivity of {:.2}{}, below \
                  --min-sensitivity {floor:.2}{}",
                 tally.refuted,
                 tally.injected,
                 rounded_down(tally.share()),
+                within(tally.interval()),
                 why.unwrap_or_default()
             )
         })
         .collect()
+}
+
+/// The interval behind a share, where it is one: ` (0.43 to 0.56)`.
+#[must_use]
+pub fn within([low, high]: [f64; 2]) -> String {
+    if low < high { format!(" ({low:.2} to {high:.2})") } else { String::new() }
 }
 
 /// To two digits, and never up to a floor that was not reached.
@@ -77,9 +86,11 @@ mod tests {
         let sentences = shortfalls(&measured, 0.5);
         assert_eq!(
             sentences,
-            ["only 99 of 200 stale-read faults would have shown in this run, a sensitivity of 0.49, below \
+            [
+                "only 99 of 200 stale-read faults would have shown in this run, a sensitivity of 0.49 (0.43 to 0.56), below \
               --min-sensitivity 0.50; 61 of the rest because nobody looked at the item again (read more, or use fewer keys, \
-              so that items are looked at again)"]
+              so that items are looked at again)"
+            ]
         );
         assert!(shortfalls(&measured, 0.49).is_empty());
         assert!(shortfalls(&measured, 0.0).is_empty());

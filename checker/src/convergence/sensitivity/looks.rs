@@ -10,31 +10,19 @@ use crate::history::{Event, Key, Operation, Outcome, Process, pair};
 /// So many different answers back, a replica may be that is behind.
 const LAG: usize = 3;
 
-/// The part of the history that concerns each key: its operations, and the faults.
-pub(super) fn by_key(events: &[Event]) -> Vec<Vec<Event>> {
-    let mut numbers: HashMap<Option<&Key>, usize> = HashMap::new();
-    let mut parts: Vec<Vec<Event>> = Vec::new();
-    for event in events.iter().filter(|event| event.process != Process::Nemesis) {
-        let next = numbers.len();
-        if *numbers.entry(event.key.as_ref()).or_insert(next) == next {
-            parts.push(Vec::new());
-        }
-    }
-    for event in events {
-        if event.process == Process::Nemesis {
-            parts.iter_mut().for_each(|part| part.push(event.clone()));
-        } else if let Some(&number) = numbers.get(&event.key.as_ref()) {
-            parts[number].push(event.clone());
-        }
-    }
-    parts
-}
-
-/// A fault: these completions get other answers.
+/// A fault: these completions of a key get other answers; none where nobody could see it.
 #[derive(Debug)]
 pub(super) struct Change {
+    pub(super) key: usize,
     at: Vec<usize>,
     to: Answer,
+}
+
+impl Change {
+    /// Whether nobody looked who could have seen the fault.
+    pub(super) fn is_unseen(&self) -> bool {
+        self.at.is_empty()
+    }
 }
 
 #[derive(Debug)]
@@ -58,39 +46,57 @@ struct Look {
 /// What is known of one key.
 #[derive(Default)]
 struct Seen {
+    /// The positions of its events, and of those of the nemesis.
+    events: Vec<usize>,
     /// In order of their completions.
     looks: Vec<Look>,
     /// The completions of acknowledged deletes, with their invocations.
     deletes: Vec<(usize, usize)>,
+    /// Writes that were acknowledged.
+    acknowledged: usize,
     /// The sessions that had an answer, and when they had the first.
     sessions: HashMap<u64, usize>,
     /// When the last write of any outcome was invoked or ended.
     written: usize,
 }
 
-/// A history into which faults are put.
-pub(super) struct History {
-    events: Vec<Event>,
+/// A history into copies of which faults are put.
+pub(super) struct History<'h> {
+    events: &'h [Event],
     keys: Vec<Seen>,
 }
 
-impl History {
+impl<'h> History<'h> {
     /// None where the events are no history.
-    pub(super) fn new(events: Vec<Event>) -> Option<Self> {
-        let mut numbers: HashMap<Option<Key>, usize> = HashMap::new();
+    pub(super) fn new(events: &'h [Event]) -> Option<Self> {
+        let mut numbers: HashMap<Option<&Key>, usize> = HashMap::new();
         let mut keys: Vec<Seen> = Vec::new();
-        for operation in pair(&events).ok()? {
+        for operation in pair(events).ok()? {
             let next = keys.len();
-            let number = *numbers.entry(operation.invocation.key.clone()).or_insert(next);
+            let number = *numbers.entry(operation.key()).or_insert(next);
             if number == next {
                 keys.push(Seen::default());
             }
             keys[number].take(&operation);
         }
+        let nemesis = events.iter().enumerate().filter(|(_, event)| event.process == Process::Nemesis);
+        let nemesis: Vec<usize> = nemesis.map(|(position, _)| position).collect();
         for seen in &mut keys {
             seen.looks.sort_unstable_by_key(|look| look.ret);
+            seen.events.extend(&nemesis);
+            seen.events.sort_unstable();
         }
         Some(Self { events, keys })
+    }
+
+    /// How many keys there are.
+    pub(super) fn keys(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether nobody read the key after its last write.
+    pub(super) fn is_unread(&self, key: usize) -> bool {
+        self.keys[key].end().is_empty()
     }
 
     /// What it costs to judge it.
@@ -98,67 +104,102 @@ impl History {
         self.events.len() as u64 / 2 + 1
     }
 
-    /// Every place for a fault of this kind.
-    pub(super) fn changes(&self, kind: Kind) -> Vec<Change> {
-        let changes = |seen: &Seen| match kind {
+    /// What it costs to judge a key by itself.
+    pub(super) fn operations_of(&self, key: usize) -> u64 {
+        self.keys[key].events.len() as u64 / 2 + 1
+    }
+
+    /// The part that concerns a key: its operations, and the nemesis.
+    pub(super) fn of(&self, key: usize) -> Vec<Event> {
+        self.keys[key].events.iter().map(|&position| self.events[position].clone()).collect()
+    }
+
+    /// The part that concerns the key of a fault, with the fault.
+    pub(super) fn of_key_with(&self, change: &Change) -> Vec<Event> {
+        let positions = &self.keys[change.key].events;
+        let mut copy = self.of(change.key);
+        let places = change.at.iter().filter_map(|at| positions.binary_search(at).ok());
+        places.for_each(|place| self.apply(change, &mut copy[place]));
+        copy
+    }
+
+    /// All of it, with the fault.
+    pub(super) fn with(&self, change: &Change) -> Vec<Event> {
+        let mut copy = self.events.to_vec();
+        change.at.iter().for_each(|&at| self.apply(change, &mut copy[at]));
+        copy
+    }
+
+    fn apply(&self, change: &Change, event: &mut Event) {
+        match change.to {
+            Answer::Older(from) => replace(event, &self.events[from]),
+            Answer::Without(dot) => drop_dot(event, dot),
+        }
+    }
+
+    /// Every place for a fault of this kind in a key.
+    pub(super) fn changes(&self, key: usize, kind: Kind) -> impl Iterator<Item = Change> {
+        let seen = &self.keys[key];
+        let changes = match kind {
             Kind::ReplicaBehind => self.replica_behind(seen),
             Kind::WriteLost => self.write_lost(seen),
             Kind::DeleteUndone => self.delete_undone(seen),
             Kind::StaleRead => self.stale_read(seen),
             Kind::SiblingDropped => self.sibling_dropped(seen),
         };
-        self.keys.iter().flat_map(changes).collect()
+        changes.into_iter().map(move |(at, to)| Change { key, at, to })
     }
 
-    fn replica_behind(&self, seen: &Seen) -> Vec<Change> {
+    fn replica_behind(&self, seen: &Seen) -> Vec<(Vec<usize>, Answer)> {
         let end = seen.end();
         let is_last = |look: &&Look| {
             let later = end.iter().any(|other| other.ret > look.ret && other.replica == look.replica);
             look.replica.is_some() && !later
         };
         let older = |look: &Look| self.older(seen, look.ret, seen.written, 0);
-        let change = |look: &Look| Some(Change { at: vec![look.ret], to: Answer::Older(older(look)?) });
+        let change = |look: &Look| Some((vec![look.ret], Answer::Older(older(look)?)));
         end.iter().copied().filter(is_last).filter_map(change).collect()
     }
 
-    fn write_lost(&self, seen: &Seen) -> Vec<Change> {
+    fn write_lost(&self, seen: &Seen) -> Vec<(Vec<usize>, Answer)> {
         let end = seen.end();
-        let Some(first) = end.first() else { return Vec::new() };
+        let Some(first) = end.first() else {
+            // As many as there would be, had somebody looked.
+            return unseen(seen.acknowledged.min(LAG));
+        };
         let at = || end.iter().map(|look| look.ret).collect::<Vec<_>>();
         let older = (0..LAG).filter_map(|lag| self.older(seen, first.ret, seen.written, lag));
-        older.map(|older| Change { at: at(), to: Answer::Older(older) }).collect()
+        older.map(|older| (at(), Answer::Older(older))).collect()
     }
 
-    fn delete_undone(&self, seen: &Seen) -> Vec<Change> {
+    fn delete_undone(&self, seen: &Seen) -> Vec<(Vec<usize>, Answer)> {
         let end = seen.end();
         if end.is_empty() {
-            return Vec::new();
+            return unseen(seen.deletes.len());
         }
         let before = |call: usize| {
-            let shows = |look: &&Look| look.ret < call && !self.events[look.ret].value.is_null();
-            seen.looks.iter().rev().find(shows).map(|look| look.ret)
+            let mut before = seen.before(call);
+            before.find(|look| !self.events[look.ret].value.is_null()).map(|look| look.ret)
         };
         let change = |&(call, _): &(usize, usize)| {
-            Some(Change { at: end.iter().map(|look| look.ret).collect(), to: Answer::Older(before(call)?) })
+            Some((end.iter().map(|look| look.ret).collect(), Answer::Older(before(call)?)))
         };
         seen.deletes.iter().filter_map(change).collect()
     }
 
-    fn stale_read(&self, seen: &Seen) -> Vec<Change> {
+    fn stale_read(&self, seen: &Seen) -> Vec<(Vec<usize>, Answer)> {
         let reads = seen.looks.iter().filter(|look| look.replica.is_none() && look.again);
-        let change = |look: &Look| {
-            Some(Change { at: vec![look.ret], to: Answer::Older(self.older(seen, look.ret, look.call, 0)?) })
-        };
+        let change =
+            |look: &Look| Some((vec![look.ret], Answer::Older(self.older(seen, look.ret, look.call, 0)?)));
         reads.filter_map(change).collect()
     }
 
-    fn sibling_dropped(&self, seen: &Seen) -> Vec<Change> {
+    fn sibling_dropped(&self, seen: &Seen) -> Vec<(Vec<usize>, Answer)> {
         let mut changes = Vec::new();
         for look in &seen.looks {
             let dots = dots(&self.events[look.ret]).count();
             if dots > 1 {
-                let change = |dot| Change { at: vec![look.ret], to: Answer::Without(dot) };
-                changes.extend((0..dots).map(change));
+                changes.extend((0..dots).map(|dot| (vec![look.ret], Answer::Without(dot))));
             }
         }
         changes
@@ -169,7 +210,7 @@ impl History {
     fn older(&self, seen: &Seen, ret: usize, bound: usize, lag: usize) -> Option<usize> {
         let mut different = ret;
         let mut left = lag + 1;
-        for look in seen.looks.iter().rev().filter(|look| look.ret < bound) {
+        for look in seen.before(bound) {
             if !same(&self.events[look.ret], &self.events[different]) {
                 different = look.ret;
                 left -= 1;
@@ -180,27 +221,11 @@ impl History {
         }
         None
     }
-
-    /// What somebody makes of the history with the fault, which is then taken back.
-    pub(super) fn with<T>(&mut self, change: &Change, look: impl FnOnce(&[Event]) -> T) -> T {
-        let right: Vec<Event> = change.at.iter().map(|&at| self.events[at].clone()).collect();
-        match change.to {
-            Answer::Older(from) => {
-                let from = self.events[from].clone();
-                change.at.iter().for_each(|&at| replace(&mut self.events[at], &from));
-            }
-            Answer::Without(dot) => change.at.iter().for_each(|&at| drop_dot(&mut self.events[at], dot)),
-        }
-        let result = look(&self.events);
-        for (&at, right) in change.at.iter().zip(right) {
-            self.events[at] = right;
-        }
-        result
-    }
 }
 
 impl Seen {
     fn take(&mut self, operation: &Operation<'_>) {
+        self.events.extend([Some(operation.call), operation.ret].into_iter().flatten());
         let ok = operation.outcome() == Outcome::Ok;
         self.look(operation, ok);
         if let (Some(session), Some(ret), true) = (operation.session(), operation.ret, ok) {
@@ -221,6 +246,7 @@ impl Seen {
             ("read" | "replica-read", _) => {}
             (f, ret) => {
                 self.written = self.written.max(ret.unwrap_or(operation.call));
+                self.acknowledged += usize::from(ok);
                 if f == "write" && ok && operation.argument().is_null() {
                     self.deletes.extend(ret.map(|ret| (operation.call, ret)));
                 }
@@ -228,10 +254,20 @@ impl Seen {
         }
     }
 
+    /// The looks that were answered before a moment, the newest first.
+    fn before(&self, bound: usize) -> impl Iterator<Item = &Look> {
+        self.looks[..self.looks.partition_point(|look| look.ret < bound)].iter().rev()
+    }
+
     /// The looks that were asked for after the last write had ended.
     fn end(&self) -> Vec<&Look> {
         self.looks.iter().filter(|look| look.call > self.written).collect()
     }
+}
+
+/// So many faults that nobody could have seen.
+fn unseen(count: usize) -> Vec<(Vec<usize>, Answer)> {
+    (0..count).map(|_| (Vec::new(), Answer::Older(0))).collect()
 }
 
 /// The dots of the versions that an answer shows.
