@@ -3,6 +3,8 @@
 //! The nemesis writes the file; this is a reader's own view of it, tolerant of what it does not know, so
 //! that a report can be made of runs from other versions.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -70,6 +72,23 @@ impl FaultOutcome {
     }
 }
 
+/// The name by which a grudge calls the clients.
+const CLIENTS: &str = "clients";
+
+impl PlanFile {
+    /// How many faults took effect, and the kinds of these, each with what they were confined to.
+    #[must_use]
+    pub fn took_effect(&self) -> (usize, Vec<String>) {
+        let installed = || self.faults.iter().filter(|f| f.outcome == Some(FaultOutcome::Installed));
+        let kinds: BTreeSet<&str> = installed().map(|fault| fault.fault.as_str()).collect();
+        let describe = |kind: &str| {
+            let narrow = installed().filter(|f| f.fault == kind).all(FaultEntry::is_of_clients_only);
+            if narrow { format!("{kind} (client links only)") } else { kind.to_owned() }
+        };
+        (installed().count(), kinds.into_iter().map(describe).collect())
+    }
+}
+
 /// Why a fault was skipped whose time had not come when the run was stopped: the nemesis' own words.
 pub const NOT_REACHED: &str = "the run was stopped early, before its time had come";
 
@@ -78,6 +97,20 @@ impl FaultEntry {
     #[must_use]
     pub fn is_unreached(&self) -> bool {
         self.outcome == Some(FaultOutcome::Skipped) && self.reason.as_deref() == Some(NOT_REACHED)
+    }
+
+    /// Whether it touched nothing but the links between clients and nodes: all that can be broken where the nodes
+    /// are not ours.
+    #[must_use]
+    pub fn is_of_clients_only(&self) -> bool {
+        let clients = |name: &Value| name == CLIENTS;
+        let of_clients = |(node, others): (&String, &Value)| {
+            let others = others.as_array().map_or(&[][..], Vec::as_slice);
+            node == CLIENTS || (!others.is_empty() && others.iter().all(clients))
+        };
+        // A partition's cuts, and a delay's links.
+        let grudge = ["grudge", "links"].iter().find_map(|field| self.detail.get(field)?.as_object());
+        grudge.is_some_and(|grudge| !grudge.is_empty() && grudge.iter().all(of_clients))
     }
 
     /// When it was in force, ns since the run began: `None` where it never was. `run_end_ns` stands in for
@@ -94,5 +127,27 @@ impl FaultEntry {
     #[must_use]
     pub fn overlaps(&self, from_ns: u64, to_ns: u64, run_end_ns: u64) -> bool {
         self.window(run_end_ns).is_some_and(|(start, end)| start <= to_ns && end >= from_ns)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn faults_that_touched_only_client_links_say_so() {
+        let cut = |grudge: Value| json!({"fault": "partition", "detail": {"grudge": grudge}, "outcome": "installed"});
+        let read =
+            |faults: Value| -> PlanFile { serde_json::from_value(json!({ "faults": faults })).unwrap() };
+        let told = |faults: Value| read(faults).took_effect();
+        let narrow = cut(json!({"n1": ["clients"], "clients": ["n1"]}));
+        let wide = cut(json!({"n1": ["n2", "clients"]}));
+        assert_eq!(told(json!([narrow])), (1, vec!["partition (client links only)".to_owned()]));
+        assert_eq!(told(json!([narrow, wide])), (2, vec!["partition".to_owned()]));
+        let kill = json!({"fault": "kill", "outcome": "installed"});
+        let skipped = json!({"fault": "pause", "outcome": "skipped"});
+        assert_eq!(told(json!([kill, skipped])), (1, vec!["kill".to_owned()]));
     }
 }

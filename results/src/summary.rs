@@ -12,7 +12,6 @@ use growler_checker::verdict::{Anomaly, Validity};
 
 use crate::contents::{Contents, ReportError, results_of};
 use crate::operations::pair;
-use crate::plan::FaultOutcome;
 use crate::run::{RunError, RunFolder};
 use crate::story::{fault_sentence, tell};
 use crate::test_file::shell_quoted;
@@ -91,12 +90,9 @@ fn table(text: &mut String, contents: &Contents, results: &Results) {
     let outcomes = outcomes.map(|(n, name)| format!("{} {name}", count(n)));
     rows.push(("operations", format!("{}: {}", count(stats.ops), outcomes.join(", "))));
     if let Some(plan) = &contents.plan {
-        let installed = plan.faults.iter().filter(|f| f.outcome == Some(FaultOutcome::Installed));
-        let mut kinds: Vec<_> = installed.clone().map(|f| f.fault.as_str()).collect();
-        kinds.sort_unstable();
-        kinds.dedup();
+        let (installed, kinds) = plan.took_effect();
         let kinds = if kinds.is_empty() { "none".to_owned() } else { escaped(&join_and(&kinds, "and")) };
-        rows.push(("faults", format!("{} of {} took effect: {kinds}", installed.count(), plan.faults.len())));
+        rows.push(("faults", format!("{installed} of {} took effect: {kinds}", plan.faults.len())));
     }
     text.push_str("| | |\n|---|---|\n");
     for (name, value) in rows {

@@ -201,7 +201,7 @@ impl Run {
         let (stop, stopped) = watch::channel(false);
         let nemesis = self.new_nemesis(plan, system);
         let faults = nemesis.in_force();
-        let (due, phase_end) = watch::channel(warm_up_end);
+        let (due, phase_end) = watch::channel(Some(warm_up_end));
         let display = self.progress.follow(Arc::clone(&load), self.clock, phase_end, faults.clone());
         let measuring = probes.clone();
         let ends = (self.interrupt.clone(), bell.clone());
@@ -211,13 +211,15 @@ impl Run {
         let mut going = self.until(warm_up_end, clients, &bell).await;
         self.end_phase("warm-up", began);
         let began = self.begin("main", "");
-        let _ = due.send(main_end);
+        let _ = due.send(Some(main_end));
         let nemesis = tokio::spawn(nemesis.run(stopped));
         if going {
             going = self.until(main_end, clients, &bell).await;
         }
         let _ = mode.send(if going { Mode::Hold } else { Mode::Stop });
         let _ = stop.send(true);
+        // From here on nobody knows how long it takes.
+        let _ = due.send(None);
         self.end_phase("main", began);
 
         let began = self.begin("recovery", "healing");
@@ -234,7 +236,6 @@ impl Run {
             load.begin_final_reads();
             let beyond = if alarmed { Duration::ZERO } else { READING };
             let limit = self.clock.elapsed() + self.prepared.options.recovery + beyond;
-            let _ = due.send(limit);
             let _ = mode.send(Mode::Go);
             self.final_reads(&mut workers, limit).await;
             self.end_phase(FINAL_READS, began);

@@ -9,7 +9,6 @@ use super::replicas::{Replicas, replicas};
 use crate::availability::{Availability, Share};
 use crate::contents::Contents;
 use crate::operations::Operation;
-use crate::plan::FaultOutcome;
 use crate::story::{fault_sentence, tell};
 use crate::test_file::shell_quoted;
 use crate::verdict::{OpCounts, Verdict};
@@ -256,12 +255,9 @@ fn figures(contents: &Contents, availability: &Availability) -> Vec<Figure> {
         figures.push(Figure { name: "checks", value: count(results.checks.len() as u64), note });
     }
     if let Some(plan) = &contents.plan {
-        let installed = plan.faults.iter().filter(|f| f.outcome == Some(FaultOutcome::Installed));
-        let mut kinds: Vec<_> = installed.clone().map(|f| f.fault.as_str()).collect();
-        kinds.sort_unstable();
-        kinds.dedup();
+        let (installed, kinds) = plan.took_effect();
         let note = if kinds.is_empty() { "none took effect".to_owned() } else { kinds.join(", ") };
-        let value = format!("{} of {}", installed.count(), plan.faults.len());
+        let value = format!("{installed} of {}", plan.faults.len());
         figures.push(Figure { name: "faults took effect", value, note });
     }
     figures.extend(recovery_figure(contents));
