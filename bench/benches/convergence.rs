@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use growler_bench::checks::{Case, measure};
+use growler_bench::checks::{Bounds, Case, measure};
 use growler_bench::simulation_replicas::{Replicas, Versions};
 use growler_checker::convergence::causal::Causal;
 use growler_checker::convergence::order::Rules;
@@ -38,5 +38,5 @@ fn main() {
             ],
         }
     });
-    measure("convergence", &cases);
+    measure("convergence", Bounds::USUAL, &cases);
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use growler_bench::checks::{Case, measure};
+use growler_bench::checks::{Bounds, Case, measure};
 use growler_bench::simulation_replicas::{Replicas, Versions};
 use growler_checker::convergence::availability::{Availability, Floor};
 use growler_checker::convergence::lww::Lww;
@@ -200,5 +200,5 @@ fn carts(operations: u32) -> Vec<Event> {
 }
 
 fn main() {
-    measure("convergence_replicas", &cases());
+    measure("convergence_replicas", Bounds::USUAL, &cases());
 }

@@ -32,6 +32,8 @@ pub const PHANTOM_VALUE: &str = "phantom-value";
 pub const ABORTED_READ: &str = "aborted-read";
 /// A value was seen before its write was invoked.
 pub const FUTURE_READ: &str = "future-read";
+/// A value was shown beside a version that is not its own.
+pub const WRONG_VERSION: &str = "wrong-version";
 /// A deleted item came back.
 pub const RESURRECTED: &str = "resurrected";
 /// One write took effect twice.
@@ -124,6 +126,11 @@ const CATALOGUE: &[Kind] = &[
     kind(PHANTOM_VALUE, Some(NONLINEARIZABLE), "a value was seen that nobody ever wrote"),
     kind(ABORTED_READ, Some(NONLINEARIZABLE), "a value was seen whose write had certainly failed"),
     kind(FUTURE_READ, Some(NONLINEARIZABLE), "a value was seen before its write was invoked"),
+    kind(
+        WRONG_VERSION,
+        None,
+        "a value was shown beside a version that is not that of a write of it, or a version beside two values",
+    ),
     kind(
         RESURRECTED,
         Some(NONLINEARIZABLE),

@@ -24,7 +24,7 @@ mod causes;
 mod counted;
 mod ending;
 mod faults;
-mod findings;
+pub(crate) mod findings;
 mod groups;
 mod holding;
 mod lives;

@@ -11,4 +11,5 @@
 
 pub mod certificate;
 pub mod order;
+pub mod provenance;
 mod table;

@@ -12,6 +12,7 @@ pub mod linearizability;
 pub mod model;
 mod parallel;
 pub mod promise;
+pub mod provenance;
 pub mod sensitivity;
 pub mod verdict;
 

@@ -6,8 +6,8 @@
 //!
 //! 1. `object` applies the contract's table: what does each operation say?
 //! 2. `problem` turns it into jobs to be ordered.
-//! 3. Where every written value is unique, [`item`] decides in O(n log n). Elsewhere [`general`] searches, after
-//!    `reduce` has left out what cannot matter and `lifetimes` has found what is known of each value.
+//! 3. Where every written value is unique, [`item`] decides in O(n log n). Elsewhere `unexplained` refutes in linear
+//!    time what shows a value that nobody can have written, and then [`general`] searches, after `reduce` has left out what cannot matter and `lifetimes` has found what is known of each value.
 //! 4. If there is no order, `certificate` finds the few operations that prove it (by what is left when others
 //!    are weakened: `weaken`), `classify` names the anomaly, and `explain` says it in a sentence.
 //!
@@ -20,7 +20,7 @@ mod buckets;
 mod certificate;
 mod classify;
 mod cycle;
-mod explain;
+pub(crate) mod explain;
 pub mod general;
 pub mod item;
 mod lifetimes;
@@ -32,6 +32,7 @@ pub mod online;
 mod problem;
 mod reduce;
 mod sensitivity;
+mod unexplained;
 mod weaken;
 
 use std::collections::BTreeMap;

@@ -29,6 +29,7 @@ use crate::model::multi_register::MultiRegister;
 use crate::model::mutex::Mutex;
 use crate::model::queue::Queue;
 use crate::model::set::Set;
+use crate::provenance::Provenance;
 use crate::verdict::Check;
 
 /// One promise, as `growler list promises` shows it.
@@ -208,10 +209,16 @@ pub fn checks_on_terms(
         _ => Box::new(Linearizable::register()),
     };
     let mut checks = vec![check];
+    checks.extend(provenance(model));
     if terms.floor.is_some_and(|floor| floor.share > 0.0) {
         checks.push(Box::new(Availability { floor: terms.floor }));
     }
     Ok(checks)
+}
+
+/// The check that is part of every promise.
+fn provenance(model: &str) -> Option<Box<dyn Check>> {
+    Provenance::of(model).map(|check| Box::new(check) as Box<dyn Check>)
 }
 
 /// The checks of a promise that is weaker than one order of everything. Each promise includes the one before it.
@@ -220,6 +227,7 @@ fn weak_checks(model: &str, promise: &str, terms: &Terms) -> Vec<Box<dyn Check>>
     let rules = terms.rules;
     let mut checks: Vec<Box<dyn Check>> =
         vec![Box::new(Convergence::new(rules)), Box::new(Resurrection::new(rules))];
+    checks.extend(provenance(model));
     if model == "set" {
         checks.push(Box::new(SetFull::eventual()));
     }
@@ -286,6 +294,8 @@ mod tests {
                 checks_for(model, promise).is_ok_and(|checks| !checks.is_empty()),
                 "{model} as {promise}"
             );
+            let checks = checks_for(model, promise).unwrap();
+            assert!(checks.iter().any(|check| check.name() == "provenance"), "{model} as {promise}");
             assert!(models::find(model).is_some_and(|model| model.checked));
             assert!(find(promise).is_some_and(|promise| promise.checked));
         }
@@ -309,14 +319,17 @@ mod tests {
             checks.iter().map(|check| check.name()).collect::<Vec<_>>()
         };
         let with = |judged: &[&'static str]| [judged, &["staleness", "availability"]].concat();
-        assert_eq!(names("register", "eventual", false), with(&["convergence", "resurrection", "siblings"]));
+        assert_eq!(
+            names("register", "eventual", false),
+            with(&["convergence", "resurrection", "provenance", "siblings"])
+        );
         assert_eq!(
             names("set", "eventual", false),
-            ["convergence", "resurrection", "set-full", "siblings", "availability"]
+            ["convergence", "resurrection", "provenance", "set-full", "siblings", "availability"]
         );
         assert_eq!(
             names("cart", "sessions", true),
-            with(&["convergence", "resurrection", "lww", "sessions"])
+            with(&["convergence", "resurrection", "provenance", "lww", "sessions"])
         );
         for model in ["register", "cas-register", "set", "cart"] {
             for lww in [false, true] {
@@ -339,8 +352,8 @@ mod tests {
             let checks = checks_on_terms("register", "linearizable", &terms).unwrap();
             checks.iter().map(|check| check.name()).collect::<Vec<_>>()
         };
-        assert_eq!(names(0.9), ["linearizable", "availability"]);
-        assert_eq!(names(0.0), ["linearizable"]);
+        assert_eq!(names(0.9), ["linearizable", "provenance", "availability"]);
+        assert_eq!(names(0.0), ["linearizable", "provenance"]);
     }
 
     #[test]

@@ -253,7 +253,7 @@ fn a_budget_that_is_too_small_answers_unknown_with_the_window() {
     for process in 12..15 {
         history = history.ok(process, process % 3);
     }
-    let events = history.read(0, 9).write(0, 9).events();
+    let events = history.write(0, 9).read(0, 0).events();
     let tiny = Budget { steps: 10, ..Budget::default() };
     let result = Linearizable::register().check(&events, &tiny);
     assert_eq!(result.valid, Validity::Unknown);

@@ -12,7 +12,8 @@ mod transfers;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use growler_checker::invariants::bank::Bank as Conservation;
+use growler_checker::invariants::bank::{Balances, Bank as Conservation};
+use growler_checker::provenance::Provenance;
 use growler_checker::verdict::Check;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -256,8 +257,8 @@ impl Workload for Bank {
         if !BANK.promises.contains(&promise) {
             return Vec::new();
         }
-        let initial = self.accounts.iter().map(|name| (name.clone(), INITIAL_BALANCE)).collect();
-        vec![Box::new(Conservation::new(initial))]
+        let initial: Balances = self.accounts.iter().map(|name| (name.clone(), INITIAL_BALANCE)).collect();
+        vec![Box::new(Conservation::new(initial.clone())), Box::new(Provenance::of_bank(initial))]
     }
 
     fn functions(&self) -> &'static [&'static str] {

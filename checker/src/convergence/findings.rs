@@ -18,7 +18,7 @@ const REASONS: usize = 10;
 
 /// An answer in the making.
 #[derive(Debug)]
-pub(super) struct Findings {
+pub(crate) struct Findings {
     anomalies: Vec<Anomaly>,
     unknown: Vec<String>,
     counts: BTreeMap<&'static str, u64>,
@@ -26,19 +26,19 @@ pub(super) struct Findings {
 }
 
 impl Findings {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { anomalies: Vec::new(), unknown: Vec::new(), counts: BTreeMap::new(), stats: BTreeMap::new() }
     }
 
     /// The answer to what is no history at all.
-    pub(super) fn refused(reason: &impl ToString) -> CheckResult {
+    pub(crate) fn refused(reason: &impl ToString) -> CheckResult {
         let mut findings = Self::new();
         findings.undecided(reason.to_string());
         findings.answer()
     }
 
     /// One proof more. It is put into words only if it will be shown. `ops` need not be sorted.
-    pub(super) fn anomaly(
+    pub(crate) fn anomaly(
         &mut self,
         kind: &'static str,
         key: Option<&Key>,
@@ -71,7 +71,7 @@ impl Findings {
     }
 
     /// Counts one proof more of a kind of which enough are shown; `false` if this one is to be shown.
-    pub(super) fn only_counts(&mut self, kind: &'static str) -> bool {
+    pub(crate) fn only_counts(&mut self, kind: &'static str) -> bool {
         match self.counts.get_mut(kind) {
             Some(count) if *count >= SHOWN => {
                 *count += 1;
@@ -82,19 +82,19 @@ impl Findings {
     }
 
     /// Something that could not be decided.
-    pub(super) fn undecided(&mut self, reason: String) {
+    pub(crate) fn undecided(&mut self, reason: String) {
         if self.unknown.len() < REASONS {
             self.unknown.push(reason);
         }
     }
 
     /// A number, or more, that helps to judge the answer.
-    pub(super) fn stat(&mut self, name: &str, value: impl Into<Value>) {
+    pub(crate) fn stat(&mut self, name: &str, value: impl Into<Value>) {
         self.stats.insert(name.to_owned(), value.into());
     }
 
     /// The answer: invalid where there is a proof, else unknown where something is undecided.
-    pub(super) fn answer(mut self) -> CheckResult {
+    pub(crate) fn answer(mut self) -> CheckResult {
         self.stats.extend(self.counts.iter().map(|(&kind, &count)| (kind.to_owned(), count.into())));
         let valid = match (self.anomalies.is_empty(), self.unknown.is_empty()) {
             (false, _) => Validity::Invalid,
@@ -108,7 +108,7 @@ impl Findings {
 
 /// The points of a distribution, as Jepsen takes them: the value at ⌊n · point⌋ of the sorted ones. Null where
 /// there are no values. O(n log n).
-pub(super) fn distribution(mut values: Vec<u64>) -> Value {
+pub(crate) fn distribution(mut values: Vec<u64>) -> Value {
     values.sort_unstable();
     let Some(last) = values.len().checked_sub(1) else { return Value::Null };
     let at = |percent: usize| values[(values.len() * percent / 100).min(last)];
@@ -116,7 +116,7 @@ pub(super) fn distribution(mut values: Vec<u64>) -> Value {
 }
 
 /// `key k7`, or `the object` where there are no keys.
-pub(super) fn named(key: Option<&Key>) -> String {
+pub(crate) fn named(key: Option<&Key>) -> String {
     key.map_or_else(|| "the object".to_owned(), |key| format!("key {key}"))
 }
 

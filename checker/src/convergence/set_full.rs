@@ -21,13 +21,18 @@
 //! may be absent. An element that somebody tried to `remove`, in whatever way that ended but `fail`, may come
 //! and go, so it is never lost, stable or stale: it is counted as `removed`. In a store that promises no more
 //! than convergence a read may lag behind, so "lost" presumes that a set's last read is a final one. Where the
-//! replicas themselves were read (`replica-read`), an element that one of them holds in the end is not lost,
-//! whatever a read said: whether they agree is for [`super::replicas`] to say.
+//! replicas themselves were read (`replica-read`), these decide: an element that one of them holds in the end is not
+//! lost, whatever a read said (whether they agree is for [`super::replicas`] to say), and one that was acknowledged
+//! before the end ([`super::ending`]), that nobody tried to remove, and that all of them were asked for and none holds
+//! is lost, although an ordinary read may have shown it: that read had merged it from somewhere else.
 //!
 //! All of it takes time linear in the number of operations and of elements read.
 
+mod missing;
+
 use std::collections::{HashMap, HashSet};
 
+use missing::Missing;
 use serde_json::Value;
 
 use super::findings::{Findings, distribution, named};
@@ -71,10 +76,13 @@ impl Check for SetFull {
             Err(error) => return Findings::refused(&error),
         };
         let mut audit = Audit { findings: Findings::new(), totals: Totals::default() };
-        for (key, operations) in by_key(&operations) {
-            let object = Object::new(key, &operations, &mut audit.findings);
-            audit.object(&object, self.linearizable);
+        let objects = by_key(&operations);
+        let mut missing = Vec::new();
+        for (key, operations) in &objects {
+            let object = Object::new(*key, operations, &mut audit.findings);
+            audit.object(&object, self.linearizable, &mut missing);
         }
+        audit.missing(events, missing);
         audit.answer()
     }
 
@@ -109,6 +117,8 @@ struct Element<'h> {
     known: Option<Known>,
     last_present: Option<ReadPlace>,
     last_absent: Option<ReadPlace>,
+    /// Where an `add` of it was first acknowledged, and the invocation of that.
+    acknowledged: Option<(usize, u64)>,
 }
 
 impl Element<'_> {
@@ -142,6 +152,8 @@ struct Object<'h> {
     members: Vec<Place>,
     /// What the nodes held when they were last asked for what they hold themselves.
     held: HashSet<&'h Value, Fast>,
+    /// Whether any of them was.
+    replicas: bool,
 }
 
 impl<'h> Object<'h> {
@@ -152,6 +164,7 @@ impl<'h> Object<'h> {
             reads: Vec::new(),
             members: Vec::new(),
             held: HashSet::default(),
+            replicas: false,
         };
         let mut replicas: HashMap<&'h str, &'h Operation<'h>, Fast> = HashMap::default();
         let mut places: HashMap<&'h Value, Place, Fast> = HashMap::default();
@@ -163,7 +176,10 @@ impl<'h> Object<'h> {
             match (operation.f(), operation.outcome(), operation.completion) {
                 ("add", Outcome::Ok, Some(completion)) => {
                     let (Some(place), Some(ret)) = (place, operation.ret) else { continue };
-                    object.elements[place].is_shown_by(ret, completion.time);
+                    let element = &mut object.elements[place];
+                    element.is_shown_by(ret, completion.time);
+                    let first = element.acknowledged.get_or_insert((ret, operation.index));
+                    *first = (ret, operation.index).min(*first);
                 }
                 ("remove", Outcome::Ok | Outcome::Info, _) => {
                     place.into_iter().for_each(|place| object.elements[place].removed = true);
@@ -176,6 +192,7 @@ impl<'h> Object<'h> {
                 _ => {}
             }
         }
+        object.replicas = !replicas.is_empty();
         let lists = replicas.into_values().filter_map(|replica| replica.completion?.value.as_array());
         object.held = lists.flatten().collect();
         object.find_last_absent();
@@ -196,6 +213,7 @@ impl<'h> Object<'h> {
                 known: None,
                 last_present: None,
                 last_absent: None,
+                acknowledged: None,
             });
             return;
         }
@@ -354,6 +372,7 @@ struct Totals {
     never_read: u64,
     removed: u64,
     held: u64,
+    lost_in_replicas: u64,
     stale: u64,
     stable_ms: Vec<u64>,
     lost_ms: Vec<u64>,
@@ -366,14 +385,24 @@ struct Audit {
 }
 
 impl Audit {
-    fn object(&mut self, object: &Object<'_>, linearizable: bool) {
+    /// Judges the elements of one set. Those that no replica holds in the end, though nothing else is wrong with them,
+    /// are `missing`.
+    fn object<'h>(&mut self, object: &Object<'h>, linearizable: bool, missing: &mut Vec<Missing<'h>>) {
         self.totals.attempts += object.elements.len() as u64;
         for element in &object.elements {
             if element.removed {
                 self.totals.removed += 1;
                 continue;
             }
-            match object.fate(element) {
+            let fate = object.fate(element);
+            if object.replicas
+                && !object.held.contains(element.value)
+                && !matches!(fate, Fate::Lost { .. })
+                && let Some((acknowledged, add)) = element.acknowledged
+            {
+                missing.push(Missing { key: object.key, value: element.value, acknowledged, add });
+            }
+            match fate {
                 Fate::NeverRead => self.totals.never_read += 1,
                 Fate::Stable { latency_ms } => {
                     self.totals.stable_ms.push(latency_ms);
@@ -435,6 +464,7 @@ impl Audit {
             ("stale", totals.stale),
             ("removed", totals.removed),
             ("held_by_a_replica", totals.held),
+            ("lost_in_replicas", totals.lost_in_replicas),
         ];
         for (name, count) in counts {
             self.findings.stat(name, count);

@@ -120,12 +120,12 @@ fn reads<'o, 'h>(operations: &'o [Operation<'h>]) -> impl Iterator<Item = &'o Op
 }
 
 /// Whether a read is of a single moment.
-fn is_snapshot(read: &Operation<'_>) -> bool {
+pub(crate) fn is_snapshot(read: &Operation<'_>) -> bool {
     read.via().is_none_or(|via| via == "txn") && !read.is_eventual()
 }
 
 /// The balances of a read, if they are all whole numbers.
-fn whole(read: &Operation<'_>) -> Option<Balances> {
+pub(crate) fn whole(read: &Operation<'_>) -> Option<Balances> {
     let balances = read.result()?.as_object()?;
     balances.iter().map(|(account, balance)| Some((account.clone(), balance.as_i64()?))).collect()
 }

@@ -178,7 +178,7 @@ impl Narrator<'_, '_> {
 }
 
 /// When an operation was called and answered; by its events, if the history is not `timed`.
-pub(super) fn when(operation: &Operation<'_>, timed: bool) -> String {
+pub(crate) fn when(operation: &Operation<'_>, timed: bool) -> String {
     let start = operation.invocation;
     match operation.completion {
         Some(end) if timed => format!("({} to {})", seconds(start.time), seconds(end.time)),
@@ -189,7 +189,7 @@ pub(super) fn when(operation: &Operation<'_>, timed: bool) -> String {
 }
 
 /// Who called it.
-pub(super) fn who(operation: &Operation<'_>) -> String {
+pub(crate) fn who(operation: &Operation<'_>) -> String {
     match (operation.invocation.client, operation.session()) {
         (Some(client), _) => format!("client {client}"),
         (None, Some(process)) => format!("process {process}"),
@@ -214,7 +214,7 @@ pub(super) fn listed(told: &[String]) -> String {
     }
 }
 
-pub(super) fn capitalised(sentence: &str) -> String {
+pub(crate) fn capitalised(sentence: &str) -> String {
     let mut letters = sentence.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

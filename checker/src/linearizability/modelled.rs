@@ -101,10 +101,12 @@ use serde_json::Value;
 use super::explain::{capitalised, listed, when, who};
 use super::general::{self, Answer, END, Job, Limits, Outcome, Unguided};
 use super::merge::{Finding, Judged, Span, merge};
+pub use super::unexplained::{Unexplained, find as find_unexplained};
 use super::{HistoryError, in_parallel};
 use crate::anomaly::NONLINEARIZABLE;
 use crate::history::{self, Event, Key, Operation, by_key, pair};
 use crate::model::Model;
+use crate::provenance;
 use crate::verdict::{Anomaly, Budget, Check, CheckResult, Validity};
 
 /// What one operation of a history says.
@@ -165,6 +167,12 @@ pub trait Vocabulary: Model<Op: Send + Sync> + Send + Sync {
     /// Splits the operations of one key into objects that have nothing to do with each other.
     fn split<'h>(&self, operations: Vec<Operation<'h>>) -> Vec<Vec<Operation<'h>>> {
         vec![operations]
+    }
+
+    /// A job that must happen and shows what no other can have brought in time, if there is one: it has no place in any
+    /// order, and nothing need be searched.
+    fn unexplained(&self, _jobs: &[Job<Self::Op>]) -> Option<Unexplained> {
+        None
     }
 
     /// Makes a problem smaller before it is searched, without changing its answer: intervals may shrink, an
@@ -302,18 +310,14 @@ impl<V: Vocabulary> Modelled<V> {
     /// Whether there is an order for the object when only these entries (all, where none are named) count in
     /// full, and the rest is weakened.
     fn solve(&self, object: &Object<'_, V::Op>, strong: Option<&[usize]>, limits: Limits) -> (Answer, u64) {
-        let recorded = |entry: &Entry<V::Op>| {
-            let (call, ret, must) = (entry.call, entry.ret, entry.must);
-            Job { op: entry.said.op.clone(), call, ret, must }
-        };
         let mut jobs: Vec<Job<V::Op>> = match strong {
-            None => object.entries.iter().map(recorded).collect(),
+            None => object.jobs(),
             Some(strong) => {
                 let mut is_strong = vec![false; object.entries.len()];
                 strong.iter().for_each(|&at| is_strong[at] = true);
                 let job = |(entry, strong): (&Entry<V::Op>, bool)| {
                     if strong {
-                        return Some(recorded(entry));
+                        return Some(entry.job());
                     }
                     let (op, call, ret) = match entry.said.weak.clone() {
                         Weak::Nothing => return None,
@@ -325,6 +329,9 @@ impl<V: Vocabulary> Modelled<V> {
                 object.entries.iter().zip(is_strong).filter_map(job).collect()
             }
         };
+        if let Some(found) = self.vocabulary.unexplained(&jobs) {
+            return (Answer::Not { at: jobs[found.job].ret }, jobs.len() as u64);
+        }
         self.vocabulary.tighten(&mut jobs);
         let model = self.vocabulary.narrowed(&jobs);
         let Outcome { answer, steps, .. } = general::search(&model, &Unguided, &jobs, limits);
@@ -340,8 +347,20 @@ impl<V: Vocabulary> Modelled<V> {
             (answer, steps + object.entries.len() as u64)
         };
         let spans: Vec<(u32, u32)> = object.entries.iter().map(|entry| (entry.call, entry.ret)).collect();
-        let certificate = certificate::find(&spans, at, limits, prove);
-        Finding { answer, anomaly: Some(object.anomaly(&certificate)), steps }
+        let unexplained = self.vocabulary.unexplained(&object.jobs());
+        let suspects = unexplained.as_ref().map(Unexplained::suspects).unwrap_or_default();
+        let certificate = certificate::find(&spans, at, &suspects, limits, prove);
+        let mut anomaly = object.anomaly(&certificate);
+        // Where this came from is a question that is answered, and put into words, in one place.
+        let named = unexplained.map(|found| object.operation(found.job).index);
+        let named = named.filter(|index| anomaly.ops.contains(index));
+        let told = named.and_then(|index| provenance::told(self.vocabulary.name(), &object.ops, index));
+        if let Some(told) = told {
+            (anomaly.kind, anomaly.explanation, anomaly.context) =
+                (told.kind, told.explanation, told.context);
+            anomaly.context.retain(|index| !anomaly.ops.contains(index));
+        }
+        Finding { answer, anomaly: Some(anomaly), steps }
     }
 }
 
@@ -389,7 +408,27 @@ impl<O> Judged for Object<'_, O> {
     }
 }
 
-impl<O> Object<'_, O> {
+impl<O: Clone> Entry<O> {
+    /// The operation as it was recorded.
+    fn job(&self) -> Job<O> {
+        Job { op: self.said.op.clone(), call: self.call, ret: self.ret, must: self.must }
+    }
+}
+
+impl<'h, O> Object<'h, O> {
+    /// All operations as they were recorded.
+    fn jobs(&self) -> Vec<Job<O>>
+    where
+        O: Clone,
+    {
+        self.entries.iter().map(Entry::job).collect()
+    }
+
+    /// The operation of an entry.
+    fn operation(&self, entry: usize) -> &Operation<'h> {
+        &self.ops[self.entries[entry].op]
+    }
+
     fn anomaly(&self, certificate: &certificate::Certificate) -> Anomaly {
         let entries = || certificate.members.iter().map(|&at| &self.entries[at]);
         let members = || entries().map(|entry| &self.ops[entry.op]);

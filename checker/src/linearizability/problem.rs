@@ -2,7 +2,8 @@
 //!
 //! All of a history counts here; [`super::weaken`] makes the problems in which only some operations count in
 //! full. Whoever can answer, does: the [item] algorithm where every written value is unique, else
-//! the [general] engine, for which the problem is [reduced](super::reduce) first.
+//! [one look](super::unexplained) at what nobody can have written, else the [general] engine, for which the problem is
+//! [reduced](super::reduce) first.
 //!
 //! Opaque refusals ("the value was not e at some moment") spoil the reductions, and make the question
 //! NP-complete even where every value is unique: any indeterminate write may be the one that let a refusal be
@@ -14,7 +15,8 @@ use super::general::{self, Answer, END, Job, Limits, Outcome};
 use super::item::{self, Doubt};
 use super::object::{Action, Entry, Object};
 use super::reduce::{Manner, Reduced};
-use crate::model::register::{Need, Register, RegisterOp, Symbol};
+use super::unexplained::{self, Unexplained};
+use crate::model::register::{ABSENT, Need, Register, RegisterOp, Symbol};
 
 /// Which algorithm answers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -61,9 +63,21 @@ impl Problem {
             item::Answer::Linearizable { order } => solution(Answer::Linearizable, Vec::new(), Some(order)),
             item::Answer::Not(conflict) => solution(Answer::Not { at: conflict.at }, conflict.suspects, None),
             item::Answer::Unknown(Doubt::RepeatedValues | Doubt::Opaque | Doubt::Exhausted { .. }) => {
-                self.solve_in_general(limits)
+                let Some(found) = self.unexplained() else { return self.solve_in_general(limits) };
+                let suspects = found.suspects().into_iter().map(|job| job as u32).collect();
+                solution(Answer::Not { at: self.jobs[found.job].ret }, suspects, None)
             }
         }
+    }
+
+    /// An operation that found in force what nobody can have written by then.
+    fn unexplained(&self) -> Option<Unexplained> {
+        let set = |op: &RegisterOp, each: &mut dyn FnMut(Symbol)| op.set.into_iter().for_each(each);
+        let need = |op: &RegisterOp, each: &mut dyn FnMut(Symbol)| match op.need {
+            Need::Is(value) if value != ABSENT => each(value),
+            Need::Is(_) | Need::Not(_) | Need::Any | Need::Never => {}
+        };
+        unexplained::find(&self.jobs, set, need)
     }
 
     fn solve_in_general(&self, limits: Limits) -> Solution {

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use growler_checker::convergence::order::Rules;
+use growler_checker::convergence::replicas::Convergence;
 use growler_checker::convergence::set_full::SetFull;
-use growler_checker::history::{Event, HistoryBuilder};
+use growler_checker::history::{Event, EventType, HistoryBuilder, Process};
 use growler_checker::verdict::{Budget, Check, CheckResult, Validity};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -120,12 +122,7 @@ fn random(rng: &mut impl Rng) -> Vec<Event> {
                     builder.ok(process, json!(read))
                 }
             };
-            if builder
-                .clone()
-                .events()
-                .last()
-                .is_some_and(|event| event.kind == growler_checker::history::EventType::Info)
-            {
+            if builder.clone().events().last().is_some_and(|event| event.kind == EventType::Info) {
                 free.push(fresh);
                 fresh += 1;
             } else {
@@ -192,4 +189,59 @@ fn says_what_jepsen_says() {
         seen[3] += u64::from(found.stale > 0);
     }
     assert!(seen.iter().all(|&times| times > 200), "{seen:?}");
+}
+
+/// Adds 1 and 2, an ordinary read shows both, and then three nodes say what they hold themselves.
+fn in_the_end(held: [Value; 3], before: impl FnOnce(HistoryBuilder) -> HistoryBuilder) -> HistoryBuilder {
+    let set = HistoryBuilder::new().on("s").invoke(0, "add", 1).ok(0, 1).invoke(0, "add", 2).ok(0, 2);
+    let set = before(set).read(1, json!([1, 2]));
+    held.into_iter().zip(["n1", "n2", "n3"]).fold(set, |set, (held, node)| {
+        let asked = |event: &mut Event| event.node = Some(node.into());
+        set.invoke(9, "replica-read", ()).edit(asked).ok(9, held).edit(asked)
+    })
+}
+
+fn lost(history: HistoryBuilder) -> Vec<Vec<u64>> {
+    let result = SetFull::eventual().check(&history.events(), &Budget::default());
+    let lost = result.anomalies.into_iter().filter(|anomaly| anomaly.kind == "lost-element");
+    lost.map(|anomaly| anomaly.ops).collect()
+}
+
+#[test]
+fn an_element_that_no_replica_holds_is_lost_although_a_read_had_merged_it() {
+    let none = [json!([1]), json!([1]), json!([1])];
+    assert_eq!(lost(in_the_end(none.clone(), |set| set)), [[2, 10]]);
+    let absent = [Value::Null, Value::Null, Value::Null];
+    assert_eq!(lost(in_the_end(absent, |set| set)).len(), 2);
+    let one = [json!([1]), json!([1, 2]), json!([1])];
+    assert_eq!(
+        lost(in_the_end(one.clone(), |set| set)),
+        [[0; 2]; 0],
+        "that replicas differ is told by convergence"
+    );
+    let diverged = Convergence::new(Rules::default());
+    let result = diverged.check(&in_the_end(one, |set| set).events(), &Budget::default());
+    assert_eq!((result.valid, result.anomalies[0].kind.as_str()), (Validity::Invalid, "diverged"));
+    // Who tried to remove it may have done so; and so may a fault that is still in force keep it away.
+    let removed = |set: HistoryBuilder| set.invoke(5, "remove", 2).info(5);
+    assert_eq!(lost(in_the_end(none.clone(), removed)), [[0; 2]; 0]);
+    let failed = |set: HistoryBuilder| set.invoke(5, "remove", 2).fail(5);
+    assert_eq!(lost(in_the_end(none.clone(), failed)).len(), 1);
+    let mut events = in_the_end(none.clone(), |set| set).events();
+    let value = json!({"grudge": {"n1": ["n2", "n3"]}, "targets": ["n1"]});
+    events.insert(4, Event::new(Process::Nemesis, EventType::Info, "partition", value));
+    events.iter_mut().zip(0..).for_each(|(event, index)| event.index = index);
+    let result = SetFull::eventual().check(&events, &Budget::default());
+    assert_eq!(result.valid, Validity::Valid, "{:?}", result.anomalies);
+    // Nobody asked for the element, or one node did not answer.
+    let mut events = in_the_end(none.clone(), |set| set).events();
+    for event in
+        events.iter_mut().filter(|event| event.f == "replica-read" && event.kind == EventType::Invoke)
+    {
+        event.value = json!([1]);
+    }
+    assert_eq!(SetFull::eventual().check(&events, &Budget::default()).valid, Validity::Valid);
+    let mut events = in_the_end(none, |set| set).events();
+    events.pop();
+    assert_eq!(SetFull::eventual().check(&events, &Budget::default()).valid, Validity::Valid);
 }

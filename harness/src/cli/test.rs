@@ -1,6 +1,7 @@
 //! `growler test`: runs one test.
 
 use clap::Args;
+use growler_checker::verdict::Anomaly;
 use growler_results::verdict::{Results, Verdict, within};
 
 use super::TestOptions;
@@ -27,6 +28,16 @@ impl TestCommand {
     }
 }
 
+/// Whether a check whose name comes before this one's found the same answer wrong for the same reason: a value out of
+/// nowhere breaks linearizability too, and need not be told twice.
+fn is_told_by_another(results: &Results, name: &str, found: &Anomaly) -> bool {
+    let before = results.checks.iter().take_while(|(other, _)| other.as_str() < name);
+    before.flat_map(|(_, check)| &check.anomalies).any(|other| {
+        let shares_all = found.ops.iter().all(|op| other.ops.contains(op));
+        shares_all && (&other.kind, &other.key) == (&found.kind, &found.key)
+    })
+}
+
 /// The verdict in a few lines.
 pub(crate) fn verdict_lines(results: &Results) -> String {
     let s = &results.stats;
@@ -40,12 +51,17 @@ pub(crate) fn verdict_lines(results: &Results) -> String {
             growler_checker::verdict::Validity::Unknown => "unknown",
         };
         lines.push(format!("{name}: {answer}"));
-        for anomaly in check.anomalies.iter().take(3) {
+        let untold: Vec<_> =
+            check.anomalies.iter().filter(|found| !is_told_by_another(results, name, found)).collect();
+        for anomaly in untold.iter().take(3) {
             let key = anomaly.key.as_ref().map_or(String::new(), |k| format!(" on {k}"));
             lines.push(format!("  {}{key}: {}", anomaly.kind, anomaly.explanation));
         }
-        if check.anomalies.len() > 3 {
-            lines.push(format!("  … and {} more", check.anomalies.len() - 3));
+        if untold.len() > 3 {
+            lines.push(format!("  … and {} more", untold.len() - 3));
+        }
+        if untold.len() < check.anomalies.len() {
+            lines.push(format!("  {} told above, by another check", check.anomalies.len() - untold.len()));
         }
     }
     if let Some(shares) = &results.sensitivity {

@@ -2,8 +2,8 @@
 //!
 //! `growler test` and `growler check` both come through here, so that both keep the same two rules:
 //!
-//! - A violation of linearizability counts when its certificate has passed the verifier, which shares no code
-//!   with the engines that found it ([`growler_checker::evidence`]). A certificate that is wrong is a defect
+//! - A violation of linearizability, or a value out of nowhere, counts when its certificate has passed the
+//!   verifier, which shares no code with what found it ([`growler_checker::evidence`]). A certificate that is wrong is a defect
 //!   of growler, whatever the system under test did. If it proves nothing, no violation is made of its
 //!   anomaly; if it proves too much with too many operations, the violation stands beside the defect. Where
 //!   the verifier cannot decide, that is told, and the violation stands: the verifier is a second opinion.
@@ -16,13 +16,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use growler_checker::evidence::certificate::{CertificateFault, verify_all};
+use growler_checker::evidence::certificate::CertificateFault;
+use growler_checker::evidence::{certificate, provenance};
 use growler_checker::history::Event;
 use growler_checker::verdict::{Anomaly, Budget, Check, CheckResult, Validity};
 use growler_results::verdict::Judgement;
 
-/// The check whose certificates can be verified.
-pub(super) const VERIFIED: &str = "linearizable";
+/// What judges the certificates of the anomalies that a check found in a history of a model.
+type Verifier = fn(&[Event], &str, &[Anomaly]) -> Vec<Result<(), CertificateFault>>;
+
+/// The check of linearizability, which a monitor may anticipate.
+pub(super) const LINEARIZABLE: &str = "linearizable";
+
+/// The checks whose certificates can be verified, and by what.
+const VERIFIED: [(&str, Verifier); 2] =
+    [(LINEARIZABLE, certificate::verify_all), ("provenance", provenance::verify_all)];
 
 /// So many wrong certificates are told one by one.
 const TOLD: usize = 3;
@@ -75,8 +83,9 @@ pub(crate) fn run_checks(checks: &[Box<dyn Check>], model: &str, events: &[Event
             checked.defects.push(defect(&format!("the check {name} panicked ({why})"), file));
             undecided("it did not come to an end")
         });
-        if name == VERIFIED && !result.anomalies.is_empty() {
-            checked.verify(name, &mut result, model, events, file);
+        let verifier = VERIFIED.iter().find(|(verified, _)| *verified == name);
+        if let Some((_, verify_all)) = verifier.filter(|_| !result.anomalies.is_empty()) {
+            checked.verify(name, &mut result, |anomalies| verify_all(events, model, anomalies), file);
         }
         checked.checks.insert(name.to_owned(), result);
     }
@@ -95,9 +104,15 @@ pub(crate) fn undecided(why: &str) -> CheckResult {
 
 impl Checked {
     /// Verifies the certificates of one check.
-    fn verify(&mut self, name: &str, result: &mut CheckResult, model: &str, events: &[Event], file: &Path) {
+    fn verify(
+        &mut self,
+        name: &str,
+        result: &mut CheckResult,
+        verify_all: impl Fn(&[Anomaly]) -> Vec<Result<(), CertificateFault>>,
+        file: &Path,
+    ) {
         let anomalies = &result.anomalies;
-        let answers = match catch_unwind(AssertUnwindSafe(|| verify_all(events, model, anomalies))) {
+        let answers = match catch_unwind(AssertUnwindSafe(|| verify_all(anomalies))) {
             Ok(answers) => answers,
             Err(panic) => {
                 let why = panic_message(&*panic);

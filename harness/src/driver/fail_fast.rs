@@ -30,7 +30,7 @@ use growler_checker::verdict::{CheckResult, Validity};
 use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
 
-use super::checks::VERIFIED;
+use super::checks::LINEARIZABLE;
 use super::prepare::Prepared;
 
 /// The models whose histories the monitor can read.
@@ -60,7 +60,7 @@ pub(super) fn check_options(prepared: &Prepared) -> anyhow::Result<()> {
         );
     }
     let checks = checks_for(workload.model, &prepared.promise).unwrap_or_default();
-    if !checks.iter().any(|check| check.name() == VERIFIED) {
+    if !checks.iter().any(|check| check.name() == LINEARIZABLE) {
         bail!(
             "--fail-fast: only linearizability can be seen to break during a run, and `{}` is something else; \
              leave the option out",
@@ -269,7 +269,7 @@ pub(super) fn contradiction(
     checks: &BTreeMap<String, CheckResult>,
     events: usize,
 ) -> Option<String> {
-    let result = checks.get(VERIFIED)?;
+    let result = checks.get(LINEARIZABLE)?;
     let found =
         result.valid == Validity::Invalid && result.anomalies.iter().any(|anomaly| anomaly.key == alarm.key);
     let lost = usize::try_from(alarm.index).is_ok_and(|index| index >= events);
@@ -305,7 +305,7 @@ mod tests {
 
     fn checked(events: &[Event]) -> BTreeMap<String, CheckResult> {
         let result = Linearizable::cas_register().check(events, &Budget::default());
-        BTreeMap::from([(VERIFIED.to_owned(), result)])
+        BTreeMap::from([(LINEARIZABLE.to_owned(), result)])
     }
 
     #[tokio::test]
@@ -349,7 +349,7 @@ mod tests {
         assert!(why.contains("key b") && why.contains("defect of growler"), "{why}");
         assert_eq!(contradiction(&alarm("b", 8), &checks, events.len()), None, "it was never written");
         let undecided = super::super::checks::undecided("it took too long");
-        let undecided = BTreeMap::from([(VERIFIED.to_owned(), undecided)]);
+        let undecided = BTreeMap::from([(LINEARIZABLE.to_owned(), undecided)]);
         assert_eq!(contradiction(&alarm("a", 5), &undecided, events.len()), None);
     }
 }

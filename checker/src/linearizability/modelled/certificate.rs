@@ -19,15 +19,35 @@ pub(super) struct Certificate {
 /// Among this many times as many operations as were enough, those that are refuted first are looked for.
 const NEIGHBOURHOOD: usize = 4;
 
-/// Finds a certificate among entries with these calls and returns. The engine got stuck `at` this moment.
-/// `prove` answers for a set of members what is left when everything else is weakened, and its cost in steps.
+/// Finds a certificate among entries with these calls and returns. The engine got stuck `at` this moment; entries that
+/// are a proof, if they are known, are `suspects`. `prove` answers for a set of members what is left when everything
+/// else is weakened, and its cost in steps.
 pub(super) fn find(
     spans: &[(u32, u32)],
     at: u32,
+    suspects: &[usize],
     limits: Limits,
     prove: impl FnMut(&[usize], Limits) -> (Answer, u64),
 ) -> Certificate {
     let mut search = Minimiser::new(limits, prove);
+    let mut order = if !suspects.is_empty() && search.proves(suspects) {
+        suspects.to_vec()
+    } else {
+        around(spans, at, &mut search)
+    };
+    // Those that ended last are what it hangs on: they are the last to be left out.
+    order.reverse();
+    search.shrink(&mut order);
+    order.sort_unstable();
+    Certificate { members: order, irreducible: search.decided() }
+}
+
+/// Entries near a moment that are a proof, those that ended first.
+fn around<P: FnMut(&[usize], Limits) -> (Answer, u64)>(
+    spans: &[(u32, u32)],
+    at: u32,
+    search: &mut Minimiser<P>,
+) -> Vec<usize> {
     let mut order: Vec<usize> = (0..spans.len()).collect();
     order.sort_by_key(|&entry| {
         let (call, ret) = spans[entry];
@@ -41,9 +61,5 @@ pub(super) fn find(
     order.truncate(count.saturating_mul(NEIGHBOURHOOD));
     order.sort_by_key(|&entry| spans[entry].1);
     search.until_refuted(&mut order);
-    // Those that ended last are what it hangs on: they are the last to be left out.
-    order.reverse();
-    search.shrink(&mut order);
-    order.sort_unstable();
-    Certificate { members: order, irreducible: search.decided() }
+    order
 }

@@ -15,9 +15,10 @@ mod gaps;
 use serde_json::Value;
 
 use super::super::general::Job;
-use super::{Names, Said, Vocabulary, VocabularyError, Weak};
+use super::{Names, Said, Unexplained, Vocabulary, VocabularyError, Weak};
 use crate::history::{Operation, Outcome};
 use crate::model::counter::{Counter, CounterOp};
+use crate::provenance::sums::Sums;
 
 const WHOLE: &str = "a whole number";
 
@@ -51,6 +52,27 @@ impl Vocabulary for Counter {
             ("read", _) => None,
             _ => return Err(self.unknown(operation)),
         })
+    }
+
+    fn unexplained(&self, jobs: &[Job<CounterOp>]) -> Option<Unexplained> {
+        let mut additions: Vec<(u32, i128)> = Vec::new();
+        for job in jobs {
+            if let CounterOp::Add { delta, .. } = job.op {
+                additions.push((job.call, delta));
+            }
+        }
+        additions.sort_unstable();
+        let (mut sums, none) = (Sums::default(), Sums::default());
+        additions.into_iter().for_each(|(call, delta)| sums.add(call, delta));
+        let odd = jobs.iter().enumerate().filter(|(_, job)| match job.op {
+            CounterOp::Read(sum) | CounterOp::Add { observed: Some(sum), .. } if job.must => {
+                !sums.explain(&none, job.ret, sum)
+            }
+            _ => false,
+        });
+        let (job, _) = odd.min_by_key(|(_, job)| job.ret)?;
+        // Additions have their moments, however weak they are: none can come in time that did not.
+        Some(Unexplained { job, late: Vec::new() })
     }
 
     fn tighten(&self, jobs: &mut [Job<CounterOp>]) {

@@ -17,10 +17,11 @@
 use serde_json::Value;
 
 use super::super::general::Job;
-use super::{Names, Said, Vocabulary, VocabularyError};
+use super::{Names, Said, Unexplained, Vocabulary, VocabularyError};
 use crate::history::{Operation, Outcome};
 use crate::model::Model;
 use crate::model::kv::{Kv, KvOp};
+use crate::provenance::texts::Texts;
 
 impl Vocabulary for Kv {
     fn name(&self) -> &'static str {
@@ -54,6 +55,27 @@ impl Vocabulary for Kv {
 
     fn narrowed<'a>(&'a self, jobs: &[Job<KvOp>]) -> impl Model<Op = KvOp> + 'a {
         Readable { gets: gets(jobs) }
+    }
+
+    fn unexplained(&self, jobs: &[Job<KvOp>]) -> Option<Unexplained> {
+        let mut texts = Texts::default();
+        for job in jobs {
+            match &job.op {
+                KvOp::Put(text) => texts.add(true, text, job.call, false),
+                KvOp::Append(text) => texts.add(false, text, job.call, false),
+                KvOp::Get(_) => {}
+            }
+        }
+        let gets = jobs.iter().enumerate().filter(|(_, job)| job.must);
+        let odd = gets.filter(|(_, job)| match &job.op {
+            KvOp::Get(text) => !texts.explain(text, job.ret),
+            KvOp::Put(_) | KvOp::Append(_) => false,
+        });
+        let (job, get) = odd.min_by_key(|(_, job)| job.ret)?;
+        let late = |(place, job): (usize, &Job<KvOp>)| {
+            (!matches!(job.op, KvOp::Get(_)) && job.call > get.ret).then_some(place)
+        };
+        Some(Unexplained { job, late: jobs.iter().enumerate().filter_map(late).collect() })
     }
 
     fn tighten(&self, jobs: &mut [Job<KvOp>]) {

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde_json::Value;
 
 use super::super::general::Job;
-use super::{Names, Said, Vocabulary, VocabularyError, Weak};
+use super::{Names, Said, Unexplained, Vocabulary, VocabularyError, Weak, find_unexplained};
 use crate::history::{Operation, Outcome};
 use crate::model::multi_register::{MultiRegister, Txn, TxnStep};
 use crate::model::register::{ABSENT, Symbol};
@@ -85,6 +85,26 @@ impl Vocabulary for MultiRegister {
             groups.entry(component).or_default().push(operation);
         }
         groups.into_values().collect()
+    }
+
+    fn unexplained(&self, jobs: &[Job<Txn>]) -> Option<Unexplained> {
+        let written = |txn: &Txn, each: &mut dyn FnMut((Symbol, Symbol))| {
+            for step in &txn.0 {
+                if let TxnStep::Write(register, value) = *step {
+                    each((register, value));
+                }
+            }
+        };
+        let read = |txn: &Txn, each: &mut dyn FnMut((Symbol, Symbol))| {
+            for step in &txn.0 {
+                if let TxnStep::Read(register, value) = *step
+                    && value != ABSENT
+                {
+                    each((register, value));
+                }
+            }
+        };
+        find_unexplained(jobs, written, read)
     }
 
     fn tighten(&self, jobs: &mut [Job<Txn>]) {

@@ -30,7 +30,7 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 
 use super::super::general::Job;
-use super::{Names, Said, Vocabulary, VocabularyError, Weak};
+use super::{Names, Said, Unexplained, Vocabulary, VocabularyError, Weak, find_unexplained};
 use crate::history::{Operation, Outcome};
 use crate::model::Model;
 use crate::model::queue::{Queue, QueueOp};
@@ -63,6 +63,18 @@ impl Vocabulary for Queue {
             ("dequeue", ..) => None,
             _ => return Err(self.unknown(operation)),
         })
+    }
+
+    fn unexplained(&self, jobs: &[Job<QueueOp>]) -> Option<Unexplained> {
+        let put = |op: &QueueOp, each: &mut dyn FnMut(Symbol)| match op {
+            QueueOp::Enqueue(element) => each(*element),
+            QueueOp::Dequeue(_) | QueueOp::DequeueAny | QueueOp::Empty => {}
+        };
+        let taken = |op: &QueueOp, each: &mut dyn FnMut(Symbol)| match op {
+            QueueOp::Dequeue(element) => each(*element),
+            QueueOp::Enqueue(_) | QueueOp::DequeueAny | QueueOp::Empty => {}
+        };
+        find_unexplained(jobs, put, taken)
     }
 
     fn narrowed<'a>(&'a self, jobs: &[Job<QueueOp>]) -> impl Model<Op = QueueOp> + 'a {

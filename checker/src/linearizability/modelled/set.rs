@@ -32,7 +32,7 @@ use groups::Grouped;
 use serde_json::Value;
 
 use super::super::general::Job;
-use super::{Names, Said, Vocabulary, VocabularyError};
+use super::{Names, Said, Unexplained, Vocabulary, VocabularyError, find_unexplained};
 use crate::history::{Operation, Outcome};
 use crate::model::Model;
 use crate::model::register::Symbol;
@@ -72,6 +72,18 @@ impl Vocabulary for Set {
             ("read", _) => None,
             _ => return Err(self.unknown(operation)),
         })
+    }
+
+    fn unexplained(&self, jobs: &[Job<SetOp>]) -> Option<Unexplained> {
+        let added = |op: &SetOp, each: &mut dyn FnMut(Symbol)| match op {
+            SetOp::Add(element) | SetOp::AddLike(element) => each(*element),
+            SetOp::Remove(_) | SetOp::Read(_) | SetOp::Never => {}
+        };
+        let shown = |op: &SetOp, each: &mut dyn FnMut(Symbol)| match op {
+            SetOp::Read(elements) => elements.iter().for_each(each),
+            SetOp::Add(_) | SetOp::AddLike(_) | SetOp::Remove(_) | SetOp::Never => {}
+        };
+        find_unexplained(jobs, added, shown)
     }
 
     fn narrowed<'a>(&'a self, jobs: &[Job<SetOp>]) -> impl Model<Op = SetOp> + 'a {
