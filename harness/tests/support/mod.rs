@@ -1,6 +1,7 @@
 //! What the end-to-end tests share: the binary, runs in a folder of their own, and conditions to wait for.
 #![allow(clippy::unwrap_used, dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
+pub mod hostile;
 pub mod store;
 
 use std::io::{BufRead, BufReader, Read};
