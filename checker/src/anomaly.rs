@@ -20,21 +20,21 @@ pub struct Kind {
 
 /// No sequential order of the operations explains the answers.
 pub const NONLINEARIZABLE: &str = "nonlinearizable";
-/// An old value was seen although a newer one was in force, and the newer one was seen again.
+/// An old value was seen although a newer one was in force, and nothing shows that the newer one is lost.
 pub const STALE_READ: &str = "stale-read";
-/// A write that was in force is gone, and what it had replaced is back.
+/// A write that was in force is gone for good, and what it had replaced is back.
 pub const LOST_WRITE: &str = "lost-write";
-/// Two operations replaced the same value, or a condition held on a value already replaced.
+/// Two operations replaced the same value or absence, or a condition held on a value already replaced.
 pub const LOST_UPDATE: &str = "lost-update";
-/// A value was seen that nobody wrote.
+/// A value was seen that nobody ever wrote, or only by a write that failed and began later.
 pub const PHANTOM_VALUE: &str = "phantom-value";
-/// A value was seen whose write had failed for certain.
+/// A value was seen of which only a write had been invoked that certainly failed.
 pub const ABORTED_READ: &str = "aborted-read";
 /// A value was seen before its write was invoked.
 pub const FUTURE_READ: &str = "future-read";
 /// A value was shown beside a version that is not its own.
 pub const WRONG_VERSION: &str = "wrong-version";
-/// A deleted item came back.
+/// A deleted item came back for good.
 pub const RESURRECTED: &str = "resurrected";
 /// One write took effect twice.
 pub const DOUBLE_APPLY: &str = "double-apply";
@@ -110,22 +110,37 @@ const CATALOGUE: &[Kind] = &[
     kind(
         STALE_READ,
         Some(NONLINEARIZABLE),
-        "an old value was seen although a newer one was in force before; the newer one was seen again",
+        "an old value was seen although a newer one was in force before, and nothing shows that the newer one is \
+         lost: it was seen at that time or later, or this one look is the only one that is old",
     ),
     kind(
         LOST_WRITE,
         Some(NONLINEARIZABLE),
-        "an old value was seen although a newer one was in force before, and the newer one is never seen again; \
-         or the replicas came to agree without an acknowledged write that nothing had replaced",
+        "a write that was acknowledged or seen is gone for good: what was there before it was seen after it by at \
+         least two operations, or replaced by a later write, and its value never again; or the replicas came to \
+         agree without an acknowledged write that nothing had replaced",
     ),
     kind(
         LOST_UPDATE,
         Some(NONLINEARIZABLE),
-        "two operations replaced the same value, or a condition held on a value that had been replaced before",
+        "two operations replaced the same value or the same absence, or a condition held on a value that had been \
+         replaced before",
     ),
-    kind(PHANTOM_VALUE, Some(NONLINEARIZABLE), "a value was seen that nobody ever wrote"),
-    kind(ABORTED_READ, Some(NONLINEARIZABLE), "a value was seen whose write had certainly failed"),
-    kind(FUTURE_READ, Some(NONLINEARIZABLE), "a value was seen before its write was invoked"),
+    kind(
+        PHANTOM_VALUE,
+        Some(NONLINEARIZABLE),
+        "a value was seen that nobody ever wrote, or only a write that certainly failed and began later",
+    ),
+    kind(
+        ABORTED_READ,
+        Some(NONLINEARIZABLE),
+        "a value was seen whose only writes that had been invoked by then certainly failed",
+    ),
+    kind(
+        FUTURE_READ,
+        Some(NONLINEARIZABLE),
+        "a value was seen before any write of it was invoked; one was invoked later",
+    ),
     kind(
         WRONG_VERSION,
         None,
@@ -134,12 +149,15 @@ const CATALOGUE: &[Kind] = &[
     kind(
         RESURRECTED,
         Some(NONLINEARIZABLE),
-        "a deleted item came back: its value was seen after the delete, and the delete is never seen again",
+        "a deleted item came back for good: its value was seen after the delete by at least two operations, or \
+         replaced by a later write, and the absence never again; or an answer that knows of the delete shows what \
+         it had replaced",
     ),
     kind(
         DOUBLE_APPLY,
         Some(NONLINEARIZABLE),
-        "the value of one write, sent again or never answered, came back after it had been replaced",
+        "the value of one write, sent again or never answered, came back for good after it had been replaced, or \
+         was replaced twice",
     ),
     kind(
         CONDITION_REFUSED,
@@ -216,7 +234,7 @@ const CATALOGUE: &[Kind] = &[
     kind(
         CAUSALITY_VIOLATED,
         None,
-        "an effect was seen without its cause: an operation misses a write that led to it, through whatever          clients and items, or a value was seen that nobody had written",
+        "an effect was seen without its cause: an operation misses a write that led to it, through whatever clients and items, or a value was seen that nobody had written",
     ),
     kind(TOO_STALE, None, "a read was further behind in time than the bound allows"),
 ];

@@ -40,8 +40,9 @@ fn stale_read_an_old_value_while_the_newer_one_is_still_seen() {
     assert_eq!(found.context, [6], "who still saw the newer value");
     assert_eq!(
         found.explanation,
-        "Process 1 read 1 (0.004 s to 0.005 s), although before that process 0 wrote 2 (0.002 s to 0.003 s); at \
-         that time or later, process 2 read 2 (0.006 s to 0.007 s)."
+        "Process 1 read 1 (0.004 s to 0.005 s), although before that process 0 wrote 2 (0.002 s to 0.003 s), and \
+         still earlier process 0 wrote 1 (0.000 s to 0.001 s); at that time or later, process 2 read 2 (0.006 s to \
+         0.007 s)."
     );
 }
 
@@ -61,7 +62,7 @@ fn stale_read_of_absence() {
     let found = anomaly(new().write(0, 1).read(1, ()).read(1, 1));
     assert_eq!(found.kind, "stale-read");
     assert_eq!(found.ops, [0, 2]);
-    assert!(found.explanation.starts_with("Process 1 read that there was no item"), "{found:?}");
+    assert!(found.explanation.starts_with("Process 1 found nothing"), "{found:?}");
 }
 
 #[test]
@@ -72,9 +73,36 @@ fn stale_read_by_an_image() {
 }
 
 #[test]
+fn stale_read_one_old_answer_shows_no_loss() {
+    let found = anomaly(new().write(0, 1).write(0, 2).read(1, 1));
+    assert_eq!(found.kind, "stale-read");
+    let deleted = anomaly(new().write(0, 1).write(0, ()).read(1, 1));
+    assert_eq!(deleted.kind, "stale-read", "nor one that a delete is undone");
+    let unanswered = new().invoke(0, "write", 1).read(1, 1).write(1, 2).info(0).read(1, 1);
+    assert_eq!(anomaly(unanswered).kind, "stale-read", "nor one that a write came twice");
+}
+
+#[test]
+fn stale_read_names_only_who_makes_the_point() {
+    let writes = new().invoke(0, "write", 1114).invoke(1, "write", 1115).invoke(2, "write", 1118);
+    let reads = writes.invoke(3, "read", ()).ok(0, 1114).ok(1, 1115).invoke(4, "read", ()).ok(2, 1118);
+    let found = anomaly(reads.invoke(5, "read", ()).ok(3, 1114).ok(5, 1115).ok(4, 1118));
+    assert_eq!(found.kind, "stale-read");
+    assert!(found.explanation.contains("process 5 read 1115"), "{}", found.explanation);
+    assert!(!found.explanation.contains("1114"), "who read 1114 proves nothing: {}", found.explanation);
+    assert!(!found.context.contains(&3), "{found:?}");
+}
+
+#[test]
 fn lost_write_the_newer_value_is_gone_for_good() {
     let found = anomaly(new().write(0, 1).write(0, 2).read(1, 1).read(2, 1));
     assert_eq!((found.kind.as_str(), found.ops.len()), ("lost-write", 3));
+    assert_eq!(
+        found.explanation,
+        "Process 2 read 1 (0.006 s to 0.007 s), although before that process 0 wrote 2 (0.002 s to 0.003 s), and \
+         still earlier process 0 wrote 1 (0.000 s to 0.001 s); so did process 1 (0.004 s to 0.005 s); nothing shows \
+         that 2 was still there after that."
+    );
     let image = new().write(0, 1).write(0, 2).invoke(1, "write", 3).ok_observed(1, 1).read(0, 3);
     assert_eq!(anomaly(image).kind, "lost-write", "the next write replaced what the lost one had");
 }
@@ -88,9 +116,9 @@ fn a_delete_that_is_still_seen_later_makes_a_stale_read() {
 fn resurrected_a_deleted_item_comes_back() {
     let found = anomaly(new().write(0, 1).write(0, ()).read(1, 1).read(2, 1));
     assert_eq!(found.kind, "resurrected");
-    let conditional = new().write(0, 1).cas(0, 1, ()).read(1, 1);
+    let conditional = new().write(0, 1).cas(0, 1, ()).read(1, 1).read(1, 1);
     assert_eq!(anomaly(conditional).kind, "resurrected");
-    let deleted_again = new().write(0, 1).write(0, ()).read(1, 1).write(0, ()).read(1, ());
+    let deleted_again = new().write(0, 1).write(0, ()).read(1, 1).read(1, 1).write(0, ()).read(1, ());
     assert_eq!(anomaly(deleted_again).kind, "resurrected", "the later absence is that of another delete");
 }
 
@@ -108,6 +136,34 @@ fn lost_update_two_writes_replaced_one_value() {
         new().write(0, 1).invoke(1, "write", 2).ok_observed(1, 1).invoke(2, "write", 3).ok_observed(2, 1),
     );
     assert_eq!((found.kind.as_str(), found.ops.as_slice()), ("lost-update", [2, 4].as_slice()));
+}
+
+#[test]
+fn lost_update_two_writes_replaced_one_absence() {
+    let deleted = new().invoke(0, "write", 1).ok_observed(0, ()).invoke(2, "write", ());
+    let writes = deleted.invoke(3, "write", 3).invoke(1, "write", 4).ok_observed(2, 1);
+    let found = anomaly(writes.ok_observed(3, ()).ok_observed(1, ()));
+    assert_eq!(found.kind, "lost-update");
+    assert_eq!(
+        found.explanation,
+        "Only one operation can have replaced the absence that the delete by process 2 (0.002 s to 0.005 s) left, but \
+         two did: process 3 wrote 3, replacing nothing, (0.003 s to 0.006 s), and process 1 wrote 4, replacing nothing, \
+         (0.004 s to 0.007 s)."
+    );
+    let beginning = new().invoke(0, "write", 1).ok_observed(0, ()).invoke(1, "write", 2).ok_observed(1, ());
+    let found = anomaly(beginning);
+    assert_eq!(found.kind, "lost-update");
+    assert!(found.explanation.contains("the absence of the beginning"), "{}", found.explanation);
+    let twice =
+        new().invoke(8, "write", ()).invoke(9, "write", ()).invoke(0, "write", 1).invoke(1, "write", 2);
+    let twice = twice.invoke(2, "write", 3).invoke(3, "write", 4).ok(8, ()).ok(9, ());
+    let found = anomaly((0..4).fold(twice, |history, process| history.ok_observed(process, ())));
+    assert_eq!(found.kind, "lost-update");
+    assert!(
+        found.explanation.starts_with("4 operations replaced nothing, but the item was absent only 3 times"),
+        "{}",
+        found.explanation
+    );
 }
 
 #[test]
@@ -129,6 +185,23 @@ fn aborted_read_its_write_had_failed() {
     assert_eq!((found.kind.as_str(), found.context.as_slice()), ("aborted-read", [0].as_slice()));
     let refused = new().write(0, 1).invoke(1, "cas", json!([5, 6])).condition_met(1, 1).read(2, 6);
     assert_eq!(anomaly(refused).kind, "aborted-read", "a refused write certainly failed too");
+}
+
+#[test]
+fn phantom_value_its_write_failed_and_came_too_late() {
+    let found = anomaly(new().read(0, 1).invoke(1, "write", 1).fail(1));
+    assert_eq!(found.kind, "phantom-value");
+    assert!(
+        found.explanation.contains("process 1 (0.002 s to 0.003 s) did only after that"),
+        "{}",
+        found.explanation
+    );
+    let both = new().invoke(2, "write", 1).fail(2).read(0, 1).write(1, 1);
+    assert_eq!(anomaly(both).kind, "aborted-read", "the failed write came first");
+    let early = new().invoke(1, "write", 1).read(0, 1).fail(1);
+    assert_eq!(anomaly(early).kind, "aborted-read", "it was not known yet that it would fail");
+    let chained = new().read(0, 2).write(1, 1).cas(1, 1, 2);
+    assert_eq!(anomaly(chained).kind, "future-read");
 }
 
 #[test]
@@ -159,7 +232,7 @@ fn condition_held_though_it_failed() {
 
 #[test]
 fn double_apply_an_unanswered_write_comes_back() {
-    let returns = new().invoke(0, "write", 1).read(1, 1).write(1, 2).read(1, 2).info(0).read(1, 1);
+    let returns = new().invoke(0, "write", 1).read(1, 1).write(1, 2).read(1, 2).info(0).read(1, 1).read(1, 1);
     assert_eq!(anomaly(returns).kind, "double-apply");
     let itself = new().invoke(0, "write", 1).ok_observed(0, 1);
     assert_eq!(anomaly(itself).kind, "double-apply", "a write that replaced its own value");
@@ -217,7 +290,7 @@ fn sentences_name_clients_where_there_are_any() {
     let mut events = history.events();
     events[2].client = Some(4);
     let result = Linearizable::register().check(&events, &Budget::default());
-    assert!(result.anomalies[0].explanation.starts_with("Client 4 read"), "{:?}", result.anomalies);
+    assert!(result.anomalies[0].explanation.starts_with("Client 4 found nothing"), "{:?}", result.anomalies);
     for event in &mut events {
         event.time = 0;
     }

@@ -20,13 +20,15 @@ use crate::model::register::{ABSENT, Symbol};
 use crate::verdict::Precedence;
 
 /// The certificate's members that speak of values, as a graph of blocks.
-struct Blocks<'b, 'h> {
+pub(super) struct Blocks<'b, 'h> {
     object: &'b Object<'h>,
     writers: &'b Buckets,
     /// Values that make one block are united.
     of: UnionFind<usize>,
     /// The values that members wrote or saw.
     named: Vec<Symbol>,
+    /// The certificate.
+    members: &'b [usize],
 }
 
 /// How far down a chain of conditional writes a common block is looked for.
@@ -34,8 +36,7 @@ const LONGEST_CHAIN: usize = 10_000;
 
 /// The shortest circle among the blocks that the members speak of; empty if there is none.
 pub(super) fn find(object: &Object<'_>, writers: &Buckets, members: &[usize]) -> Vec<Precedence> {
-    let mut blocks = Blocks { object, writers, of: UnionFind::new(0), named: Vec::new() };
-    blocks.unite(members);
+    let blocks = Blocks::new(object, writers, members);
     let mut graph: DiGraph<(), (usize, usize)> = DiGraph::new();
     for _ in &blocks.named {
         graph.add_node(());
@@ -71,11 +72,40 @@ fn circle(graph: &DiGraph<(), (usize, usize)>) -> Vec<(usize, usize)> {
         .unwrap_or_default()
 }
 
-impl Blocks<'_, '_> {
+impl<'b, 'h> Blocks<'b, 'h> {
+    /// The blocks of the values that a certificate's members speak of.
+    pub(super) fn new(object: &'b Object<'h>, writers: &'b Buckets, members: &'b [usize]) -> Self {
+        let mut blocks = Self { object, writers, of: UnionFind::new(0), named: Vec::new(), members };
+        blocks.unite();
+        blocks
+    }
+
+    /// The block of a value; none where it is in none, or no member speaks of it.
+    pub(super) fn of_value(&self, value: Symbol) -> Option<usize> {
+        self.place(value).map(|place| self.block(place))
+    }
+
+    /// Of the members that wrote or saw a value of this block, the one that ended first.
+    pub(super) fn first_ended(&self, block: usize) -> Option<usize> {
+        let ended = self.speaking_of(block).filter(|&at| self.object.entries[at].ret.is_some());
+        ended.min_by_key(|&at| self.object.entries[at].ret)
+    }
+
+    /// Of the members that wrote or saw a value of this block, the one that began last.
+    pub(super) fn last_begun(&self, block: usize) -> Option<usize> {
+        self.speaking_of(block).max_by_key(|&at| self.object.entries[at].call)
+    }
+
+    fn speaking_of(&self, block: usize) -> impl Iterator<Item = usize> {
+        let speaks =
+            move |&at: &usize| self.spoken_of_by(at).into_iter().any(|place| self.block(place) == block);
+        self.members.iter().copied().filter(speaks)
+    }
+
     /// Names the values of the members, and unites those that are chained.
-    fn unite(&mut self, members: &[usize]) {
+    fn unite(&mut self) {
         let mut together = Vec::new();
-        for &member in members {
+        for &member in self.members {
             let action = self.object.entries[member].action;
             let spoken: Vec<Symbol> = [action.saw(), action.wrote()].into_iter().flatten().collect();
             for value in spoken.iter().copied().filter(|&value| self.is_once(value)) {
