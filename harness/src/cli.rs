@@ -2,6 +2,7 @@
 
 mod bounds;
 mod check;
+mod clean;
 mod doctor;
 mod export;
 mod list;
@@ -53,6 +54,8 @@ enum Command {
     Report(report::ReportCommand),
     /// Run the bundled store by itself, as a DynamoDB-compatible cluster on this machine
     Store(store::StoreCommand),
+    /// Find and remove what earlier runs left: folders on this machine, tables on an endpoint
+    Clean(clean::CleanCommand),
     /// Say which faults work on this machine, and how to unlock the others
     Doctor(doctor::DoctorCommand),
     /// List what there is: workloads, faults, models, promises, anomalies, bugs, settings, formats
@@ -68,6 +71,7 @@ pub(crate) fn run(cli: Cli) -> Result<Verdict, CommandError> {
         Command::Export(c) => c.run(),
         Command::Report(c) => c.run(),
         Command::Store(c) => c.run(),
+        Command::Clean(c) => c.run(),
         Command::Doctor(c) => c.run(),
         Command::List(c) => c.run(),
     }

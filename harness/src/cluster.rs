@@ -13,7 +13,7 @@ mod status;
 
 pub(crate) use bundled::{Bundled, BundledOptions};
 pub(crate) use endpoints::{Endpoints, EndpointsOptions, is_loopback};
-pub(crate) use scratch::Scratch;
+pub(crate) use scratch::{Scratch, remove_abandoned_scratch};
 
 use std::sync::Arc;
 

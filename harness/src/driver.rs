@@ -35,7 +35,7 @@ pub(crate) use checks::run_checks;
 pub use clock::RunClock;
 pub(crate) use interrupt::Interrupt;
 pub use load::{Counters, Load, Mode};
-pub(crate) use prepare::{check_anomalies, check_options};
+pub(crate) use prepare::{check_anomalies, check_endpoints, check_options};
 pub(crate) use seeds::any_seed;
 pub(crate) use terms::recorded_terms;
 pub(crate) use verdict::Finished;

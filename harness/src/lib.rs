@@ -4,6 +4,7 @@
 //! one of the exit codes of [`growler_results::verdict::Verdict`]. Everything else is in `cli` (one file a
 //! command), `driver` (the phases of a run), `cluster` (the system under test) and `suite` (many runs as one).
 
+mod clean;
 mod cli;
 mod cluster;
 mod driver;

@@ -49,6 +49,25 @@ fn mistakes_on_the_command_line_are_usage_errors_that_name_what_there_is() {
         (&["test", "--workload", "bank"], &["bank", "TransactWriteItems", "--endpoint"]),
         (&["test", "--endpoint", "https://dynamodb.eu-west-1.amazonaws.com"], &["--allow-remote"]),
         (&["test", "--endpoint", "127.0.0.1:8000"], &["http://"]),
+        (&["test", "--endpoint", "http://me:pass@127.0.0.1:8000"], &["credentials do not belong"]),
+        (&["test", "--endpoint", "http://127.0.0.1:8000?a=b"], &["query"]),
+        (&["test", "--endpoint", "http://127.0.0.1:8000#a"], &["fragment"]),
+        (
+            &["test", "--endpoint", "http://127.0.0.1:1", "--cacert", "/no/such.pem"],
+            &["--cacert /no/such.pem"],
+        ),
+        (
+            &["test", "--endpoint", "http://127.0.0.1:1", "--cacert", "/dev/null"],
+            &["--cacert /dev/null", "PEM"],
+        ),
+        (&["test", "--endpoint", "http://127.0.0.1:1", "--cacert", "Cargo.toml"], &["no certificate"]),
+        (
+            &["test", "--endpoint", "http://127.0.0.1:1", "--faults", "delay,kill"],
+            &["the fault kill", "--skip-impossible"],
+        ),
+        (&["test", "--endpoint", "http://127.0.0.1:1", "--faults", "clock"], &["the fault clock"]),
+        (&["clean", "--endpoint", "http://10.0.0.1:8000"], &["--allow-remote"]),
+        (&["clean", "--yes"], &["--endpoint"]),
         (&["test", "--nonsense"], &["--nonsense"]),
         (&["check", "/no/such/history"], &["/no/such/history"]),
         (&["check", "/no/such/history", "--allow", "nonsense"], &["nonsense", "list anomalies"]),
@@ -64,6 +83,27 @@ fn mistakes_on_the_command_line_are_usage_errors_that_name_what_there_is() {
         refused(&arguments, 254, fragments);
     }
     assert_eq!(std::fs::read_dir(out.path()).unwrap().count(), 0, "a usage error leaves no run behind");
+}
+
+#[test]
+fn a_suite_whose_name_makes_no_folder_is_a_usage_error_with_its_line() {
+    for name in ["..", "", "/", "latest", "."] {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        writeln!(file, "# a suite\nname = {name:?}\n[[test]]\nname = \"a\"").unwrap();
+        let path = file.path().to_str().unwrap();
+        refused(&["suite", path], 254, &[&format!("{path}:2"), "name"]);
+    }
+}
+
+#[test]
+fn half_a_pair_of_credentials_is_a_usage_error() {
+    let output = growler(&["test", "--endpoint", "http://127.0.0.1:1"])
+        .env_remove("AWS_SECRET_ACCESS_KEY")
+        .env("AWS_ACCESS_KEY_ID", "AKIDTEST")
+        .output()
+        .unwrap();
+    assert_eq!(code(output.status), 254, "{}", stderr(&output));
+    assert!(stderr(&output).contains("AWS_SECRET_ACCESS_KEY"), "{}", stderr(&output));
 }
 
 #[test]

@@ -84,10 +84,36 @@ fn the_bank_is_refused_by_name_where_there_are_no_transactions() {
     let store = Store::start(&["--nodes", "1"]);
     let out = tempfile::tempdir().unwrap();
     let refused = test(store.url(), out.path(), &["--workload", "bank", "--time", "2s"]);
-    assert_eq!(code(refused.status), 4, "{}", stdout(&refused));
+    assert_eq!(code(refused.status), 254, "{}", stdout(&refused));
     let said = stdout(&refused);
     assert!(said.contains("cannot run the bank workload: it does not offer Transact"), "{said}");
+    assert!(!said.contains("bank: ") && !said.contains("operations were ok"), "nothing was judged: {said}");
     assert_eq!(store.tables(), Vec::<String>::new());
+}
+
+#[test]
+fn carts_are_refused_by_name_where_no_versions_are_kept() {
+    let store = Store::start(&["--nodes", "1"]);
+    let out = tempfile::tempdir().unwrap();
+    let refused =
+        test(store.url(), out.path(), &["--workload", "cart", "--promise", "eventual", "--time", "2s"]);
+    assert_eq!(code(refused.status), 254, "{}", stdout(&refused));
+    assert!(stdout(&refused).contains("keeps no versions"), "{}", stdout(&refused));
+    let results = json(&latest(out.path()).join("results.json"));
+    assert_eq!(results["verdict"], "usage", "{results}");
+    assert_eq!(code(run(&["check", latest(out.path()).to_str().unwrap()]).status), 254, "checked again");
+}
+
+#[test]
+fn faults_that_the_target_cannot_take_are_skipped_and_told_where_that_is_asked_for() {
+    let store = Store::start(&["--nodes", "1"]);
+    let out = tempfile::tempdir().unwrap();
+    let more = ["--time", "2s", "--min-ok", "50", "--min-sensitivity", "0"];
+    let finished =
+        test(store.url(), out.path(), &[&more[..], &["--faults", "kill", "--skip-impossible"]].concat());
+    let said = stdout(&finished);
+    assert_eq!(code(finished.status), 0, "{said}");
+    assert!(said.contains("note: the fault kill needs") && said.contains("skipped"), "{said}");
 }
 
 #[test]

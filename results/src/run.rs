@@ -276,6 +276,14 @@ pub(crate) fn create_folder(out: &Path, name: &str, started: jiff::Timestamp) ->
     }
 }
 
+/// Whether a test or a suite of this name can have a folder.
+///
+/// # Errors
+/// [`RunError::TestName`] when nothing usable is left of it.
+pub fn check_name(name: &str) -> Result<(), RunError> {
+    folder_name(name).map(drop)
+}
+
 /// A name for a folder: what is awkward in a path becomes `-`.
 fn folder_name(name: &str) -> Result<String, RunError> {
     let clean: String =

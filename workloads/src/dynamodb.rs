@@ -25,7 +25,7 @@ mod value;
 pub use caps::{CapReached, Caps};
 pub use client::{Client, ClientConfig, ClientFactory};
 pub use credentials::{Credentials, CredentialsError, Identity};
-pub use endpoint::{ClientError, Endpoint};
+pub use endpoint::{ClientError, Endpoint, check};
 pub use extension::{Ask, Versioning};
 pub use outcome::{Answer, Failure, Outcome};
 pub use request::Request;

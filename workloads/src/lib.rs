@@ -15,7 +15,7 @@ mod register;
 mod registry;
 mod replicas;
 mod set;
-mod tables;
+pub mod tables;
 pub mod workload;
 
 pub use registry::{UnknownWorkload, create, workloads};

@@ -7,8 +7,10 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
+
 use crate::dynamodb::request::{Expressions, GetItem, PutItem};
-use crate::dynamodb::{Client, Failure, Outcome, Pairs, Request, Text};
+use crate::dynamodb::{Client, Failure, Number, Outcome, Pairs, Request, Text};
 use crate::tables::{Patient, Table};
 use crate::workload::SetUpError;
 
@@ -40,6 +42,15 @@ impl Service {
             Self::EventualRead => "eventual read",
         }
     }
+}
+
+/// The key under which a run marks itself as alive.
+const MARK: &str = "alive";
+
+#[derive(Debug, Clone, Copy, Serialize)]
+struct Mark<'a> {
+    pk: Text<'a>,
+    alive: Number,
 }
 
 /// Who speaks, in messages about set-up and tear-down.
@@ -144,6 +155,34 @@ impl Canary {
             keys.entry(partition).or_insert(key);
         }
         Ok(keys.into_iter().map(|(partition, key)| (key, partition)).collect())
+    }
+
+    /// Marks the run as alive at this moment, in seconds since 1970: whoever finds its tables leaves them.
+    ///
+    /// # Errors
+    /// When the mark was not acknowledged.
+    pub async fn mark(&self, client: &Client, node: usize, at_s: i64) -> Result<(), Failure> {
+        let item = Mark { pk: Text(MARK), alive: Number(at_s) };
+        let (table_name, expressions) = (self.table.name.as_str(), Expressions::default());
+        let request = PutItem { table_name, item, expressions, return_values: None };
+        match client.send_uncapped(node, &request).await.outcome {
+            Outcome::Ok(_) => Ok(()),
+            Outcome::Fail(failure) | Outcome::Info(failure) => Err(failure),
+        }
+    }
+
+    /// When the run marked itself last. None: it never did, or its canary is gone.
+    ///
+    /// # Errors
+    /// When that cannot be found out.
+    pub async fn last_mark(&self, client: &Client) -> Result<Option<i64>, Failure> {
+        let key = Pairs(&[("pk", Text(MARK))]);
+        let request = GetItem { table_name: &self.table.name, key, consistent_read: true };
+        match client.send(client.home(), &request).await.outcome {
+            Outcome::Ok(got) => Ok(got.item.and_then(|item| item.recorded("alive").as_i64())),
+            Outcome::Fail(f) | Outcome::Info(f) if f.error == "ResourceNotFoundException" => Ok(None),
+            Outcome::Fail(failure) | Outcome::Info(failure) => Err(failure),
+        }
     }
 
     /// Removes its table.

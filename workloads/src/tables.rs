@@ -4,15 +4,21 @@
 //! effect twice as once. Requests that find nobody are given up soon; a system that answers, and is not ready
 //! yet, is waited for.
 
+use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::dynamodb::outcome::Seen;
-use crate::dynamodb::request::{AttributeDefinition, CreateTable, DeleteTable, DescribeTable, KeySchema};
+use crate::dynamodb::request::{
+    AttributeDefinition, CreateTable, DeleteTable, DescribeTable, KeySchema, ListTables,
+};
 use crate::dynamodb::{Client, Failure, Outcome, Request};
 use crate::workload::SetUpError;
+
+/// Who speaks, in messages about tables that no workload is at.
+const LISTER: &str = "clean";
 
 /// How long a system that answers may take to do what set-up and tear-down ask.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -25,6 +31,15 @@ const SETTLES_WITHIN: Duration = Duration::from_secs(1);
 
 /// How long a system that takes requests may leave them unanswered.
 const SILENT_FOR: Duration = Duration::from_secs(10);
+
+/// How servers say that they do not have an operation at all.
+const UNOFFERED: [&str; 5] = [
+    "UnknownOperationException",
+    "UnknownOperation",
+    "NotImplementedException",
+    "NotImplemented",
+    "http-501",
+];
 
 /// Between two questions of the same kind.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -70,11 +85,12 @@ impl<'a> Patient<'a> {
     ) -> Result<(), SetUpError> {
         let endpoint = self.client.endpoint(node).url.clone();
         let reason = describe(&failure);
-        if failure.error == "UnknownOperationException" {
+        if UNOFFERED.contains(&failure.error.as_str()) {
             let reason = format!("it does not offer {operation}");
             return Err(SetUpError::Unsupported { endpoint, workload: self.workload, reason });
         }
-        let patience = match kind_of(&failure) {
+        let obstacle = kind_of(&failure);
+        let patience = match obstacle {
             Obstacle::Stranger => Duration::ZERO,
             Obstacle::Nobody => UNREACHABLE_AFTER,
             Obstacle::Silence => SILENT_FOR,
@@ -82,7 +98,10 @@ impl<'a> Patient<'a> {
             Obstacle::Refusal => return Err(SetUpError::Refused { endpoint, operation, reason }),
         };
         if self.began.elapsed() >= patience {
-            return Err(SetUpError::Unreachable { endpoint, reason });
+            return Err(match obstacle {
+                Obstacle::NotYet => SetUpError::NotReady { endpoint, operation, patience, reason },
+                _ => SetUpError::Unreachable { endpoint, reason },
+            });
         }
         tokio::time::sleep(PAUSE).await;
         Ok(())
@@ -271,6 +290,37 @@ impl Table {
             Outcome::Fail(failure) | Outcome::Info(failure) => Err(failure),
         }
     }
+}
+
+/// The tables there are whose names begin with `prefix`, in the order of their names.
+///
+/// # Errors
+/// When nobody answers, the list is refused, or it has no end.
+pub async fn list(client: &Client, prefix: &str) -> Result<Vec<String>, SetUpError> {
+    let patient = Patient::new(client, LISTER);
+    let (mut names, mut pages) = (BTreeSet::new(), BTreeSet::new());
+    let mut from: Option<String> = None;
+    loop {
+        let page = patient.ask(&ListTables { exclusive_start_table_name: from.as_deref() }).await?;
+        names.extend(page.table_names.into_iter().filter(|name| name.starts_with(prefix)));
+        let Some(last) = page.last else { return Ok(names.into_iter().collect()) };
+        if !pages.insert(last.clone()) {
+            let endpoint = client.endpoint(client.home()).url.clone();
+            let reason = format!("the page after {last} comes again and again");
+            return Err(SetUpError::Refused { endpoint, operation: ListTables::OPERATION, reason });
+        }
+        from = Some(last);
+    }
+}
+
+/// Removes a table by its name. One that is not there is removed.
+///
+/// # Errors
+/// When it could not be removed.
+pub async fn remove(client: &Client, table: &str) -> Result<(), SetUpError> {
+    let table = Table::new(table.to_owned(), LISTER, "pk", None);
+    table.leave(Trace::Made);
+    table.delete(client).await
 }
 
 async fn wait_until_active(patient: &Patient<'_>, node: usize, table_name: &str) -> Result<(), SetUpError> {

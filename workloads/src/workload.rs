@@ -89,6 +89,18 @@ pub enum SetUpError {
         /// What happened.
         reason: String,
     },
+    /// The system answers, and did not get done what set-up or tear-down asks.
+    #[error("{endpoint} did not get {operation} done within {patience:?}: {reason}")]
+    NotReady {
+        /// The endpoint as the user named it.
+        endpoint: String,
+        /// The DynamoDB operation.
+        operation: &'static str,
+        /// How long it had.
+        patience: Duration,
+        /// Its last answer.
+        reason: String,
+    },
     /// The system answered, and lacks something that the workload needs.
     #[error("{endpoint} cannot run the {workload} workload: {reason}")]
     Unsupported {

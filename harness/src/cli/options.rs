@@ -22,6 +22,11 @@ pub(crate) struct TestOptions {
     #[arg(long, value_name = "KINDS", value_delimiter = ',')]
     pub(crate) faults: Vec<String>,
 
+    /// Skip the faults that the target cannot take, and say so, rather than refuse them: of an endpoint only the
+    /// links to its clients can be broken
+    #[arg(long)]
+    pub(crate) skip_impossible: bool,
+
     /// The least time for which a fault is in force. [default: long enough for the system to notice it]
     #[arg(long, value_parser = duration, value_name = "TIME")]
     pub(crate) fault_window: Option<Duration>,

@@ -19,7 +19,7 @@ pub(crate) struct Scratch {
 impl Scratch {
     /// Makes a fresh folder under the system's folder for temporary files, and removes abandoned ones.
     pub(crate) fn create() -> std::io::Result<Self> {
-        let root = std::env::temp_dir().join(format!("growler-{}", nix::unistd::getuid()));
+        let root = root();
         std::fs::create_dir_all(&root)?;
         remove_abandoned(&root);
         for attempt in 0..1000_u32 {
@@ -61,14 +61,36 @@ fn lock(folder: &Path) -> std::io::Result<Option<Flock<File>>> {
     }
 }
 
-fn remove_abandoned(root: &Path) {
-    let Ok(entries) = std::fs::read_dir(root) else { return };
+fn root() -> PathBuf {
+    std::env::temp_dir().join(format!("growler-{}", nix::unistd::getuid()))
+}
+
+/// Removes the scratch folders whose owners are gone: which they were.
+///
+/// # Errors
+/// When the folder that they are in is there and cannot be read.
+pub(crate) fn remove_abandoned_scratch() -> std::io::Result<Vec<PathBuf>> {
+    match std::fs::read_dir(root()) {
+        Ok(_) => Ok(remove_abandoned(&root())),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(e) => Err(e),
+    }
+}
+
+fn remove_abandoned(root: &Path) -> Vec<PathBuf> {
+    let mut removed = Vec::new();
+    let Ok(entries) = std::fs::read_dir(root) else { return removed };
     for entry in entries.flatten() {
         // Only folders that were left with their lock file are ours to judge.
-        if entry.path().join("lock").exists() && matches!(lock(&entry.path()), Ok(Some(_))) {
-            let _ = std::fs::remove_dir_all(entry.path());
+        let path = entry.path();
+        if path.join("lock").exists()
+            && matches!(lock(&path), Ok(Some(_)))
+            && std::fs::remove_dir_all(&path).is_ok()
+        {
+            removed.push(path);
         }
     }
+    removed
 }
 
 #[cfg(test)]

@@ -31,6 +31,7 @@ fn options(prepared: &Prepared) -> Map<String, Value> {
     let options = json!({
         "workload": o.workload,
         "faults": prepared.faults,
+        "skip-impossible": o.skip_impossible,
         "fault-window": o.fault_window.map(|time| format!("{time:?}")),
         "store": o.endpoint.is_empty().then_some(o.store.name()),
         "nodes": o.endpoint.is_empty().then_some(o.store_nodes()),

@@ -16,7 +16,7 @@ use growler_results::verdict::Crash;
 use growler_store::node::Style;
 use growler_workloads::dynamodb::{CapReached, Client, ClientFactory};
 use growler_workloads::probe::Canary;
-use growler_workloads::workload::Workload;
+use growler_workloads::workload::{SetUpError, Workload};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -28,6 +28,7 @@ use super::prepare::Prepared;
 use super::progress::Progress;
 use super::recovery::Probes;
 use super::verdict::{self, Finished};
+use crate::clean::{keep_marking, table_prefix};
 use crate::cluster::System;
 use crate::error::{CommandError, Sort};
 
@@ -37,12 +38,14 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 pub(super) const FINAL_READS: &str = "final reads";
 /// How long final reads may take beyond the recovery deadline.
 const READING: Duration = Duration::from_secs(60);
-/// How long removing tables may take.
-const TEAR_DOWN: Duration = Duration::from_secs(30);
+/// How long removing tables may take: longer than each of them is waited for.
+const TEAR_DOWN: Duration = Duration::from_secs(45);
 
 /// What happened in a run besides the history.
 #[derive(Debug, Default)]
 pub(crate) struct Notes {
+    /// What the workload needs and the system does not offer: exit code 254.
+    pub(crate) usage: Vec<String>,
     /// What went wrong around the system under test: exit code 4.
     pub(crate) environment: Vec<String>,
     /// Things a person should know that are no failure.
@@ -87,6 +90,7 @@ pub(crate) async fn run(prepared: Prepared) -> Result<Finished, CommandError> {
     let test = super::describe::test_file(&prepared, started);
     let notes = Notes::default();
     let mut run = Run { prepared, folder, clock, recorder, interrupt, progress, test, notes, workload: None };
+    run.notes.warnings.extend(run.prepared.skipped.iter().cloned());
     run.write_test_file();
     run.with_system().await;
     verdict::finish(run).await
@@ -123,10 +127,10 @@ impl Run {
             Err(e) => return self.notes.environment.push(format!("{e:#}")),
         };
         let client = match clients.client(0) {
-            Ok(client) => client,
+            Ok(client) => Arc::new(client),
             Err(e) => return self.notes.environment.push(e.to_string()),
         };
-        let shape = self.prepared.shape(&run_id(&self.folder));
+        let shape = self.prepared.shape(&table_prefix(self.folder.path()));
         let name = self.prepared.workload.name;
         let mut workload = match growler_workloads::create(name, &shape) {
             Ok(workload) => workload,
@@ -134,9 +138,12 @@ impl Run {
         };
         let canary = Arc::new(Canary::new(&shape.table_prefix));
         let nodes = system.nodes().len();
+        // Ends with this scope, also in the middle of a mark.
+        let mut marks = JoinSet::new();
         let set_up = async {
             workload.set_up(&client).await?;
             canary.set_up(&client).await?;
+            marks.spawn(keep_marking(Arc::clone(&canary), Arc::clone(&client)));
             canary.discover(&client, nodes).await
         };
         let keys = tokio::select! {
@@ -146,6 +153,7 @@ impl Run {
         let workload: Arc<dyn Workload> = Arc::from(workload);
         self.workload = Some(Arc::clone(&workload));
         match keys {
+            Err(e @ SetUpError::Unsupported { .. }) => self.notes.usage.push(e.to_string()),
             Err(e) => self.notes.environment.push(e.to_string()),
             Ok(_) if self.interrupt.requested() => self.end_phase("set-up", began),
             Ok(keys) => {
@@ -162,6 +170,7 @@ impl Run {
                 self.under_load(system, &workload, &clients, probes).await;
             }
         }
+        marks.shutdown().await;
         self.tear_down(workload.as_ref(), &canary, &client).await;
     }
 
@@ -385,24 +394,31 @@ impl Run {
         }
     }
 
-    /// Removes the tables.
+    /// Removes the tables. One that stays says nothing against the system: it is told, and what to do.
     async fn tear_down(&mut self, workload: &dyn Workload, canary: &Canary, client: &Client) {
         let began = self.begin("tear-down", "removing tables");
         // The bundled store's tables go with its processes.
-        if !self.prepared.options.endpoint.is_empty() {
+        if let Some(url) = self.prepared.options.endpoint.first() {
+            let prefix = table_prefix(self.folder.path());
+            let any = |why: &str| vec![format!("tables whose names begin with {prefix}: {why}")];
             let removal = async {
-                let tables = workload.tear_down(client).await;
-                let canaries = canary.tear_down(client).await;
-                tables.and(canaries)
+                let (tables, canaries) = tokio::join!(workload.tear_down(client), canary.tear_down(client));
+                [tables, canaries]
+                    .into_iter()
+                    .filter_map(|removed| Some(removed.err()?.to_string()))
+                    .collect()
             };
-            let failure = tokio::select! {
-                removed = removal => removed.err().map(|e| e.to_string()),
-                () = self.interrupt.wait_insisted() => Some("interrupted twice".to_owned()),
-                () = tokio::time::sleep(TEAR_DOWN) => Some(format!("no answer within {TEAR_DOWN:?}")),
+            let left = tokio::select! {
+                left = removal => left,
+                () = self.interrupt.wait_insisted() => any("interrupted twice"),
+                () = tokio::time::sleep(TEAR_DOWN) => any(&format!("no answer within {TEAR_DOWN:?}")),
             };
-            if let Some(why) = failure {
-                self.notes.environment.push(format!("tables may be left behind: {why}"));
-            }
+            let told = |why| {
+                format!(
+                    "LEFT BEHIND: {why}; `growler clean --endpoint {url}` lists what runs have left there"
+                )
+            };
+            self.notes.warnings.extend(left.into_iter().map(told));
         }
         self.end_phase("tear-down", began);
     }
@@ -441,12 +457,6 @@ pub(crate) fn plan(prepared: &Prepared, nodes: &[String], main_start_ns: u64) ->
         // Nobody leads in the quorum store.
         can: Capabilities { roles: bundled && prepared.options.store == Style::Leader, peer_links: bundled },
     })
-}
-
-/// The run's id: its folder's name, as far as a table's name may hold it.
-fn run_id(folder: &RunFolder) -> String {
-    let name = folder.path().file_name().unwrap_or_default().to_string_lossy();
-    name.chars().filter(char::is_ascii_alphanumeric).collect()
 }
 
 async fn drain(tasks: &mut JoinSet<()>) {

@@ -2,10 +2,12 @@
 //! costs no time and leaves nothing behind.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{anyhow, bail};
 use growler_store::node::{Style, check_settings};
+use growler_workloads::dynamodb::{Endpoint, Identity};
 use growler_workloads::promises::System;
 use growler_workloads::workload::{Description, Mode, Shape};
 
@@ -18,6 +20,9 @@ use crate::error::{CommandError, Sort};
 /// The least time for which a fault of an endpoint is in force.
 const ENDPOINT_WINDOW: Duration = Duration::from_millis(1_500);
 
+/// What a fault may need, and finds at an endpoint.
+const OF_ENDPOINTS: &[&str] = &["network"];
+
 /// Options that fit together.
 #[derive(Debug, Clone)]
 pub(crate) struct Prepared {
@@ -26,6 +31,8 @@ pub(crate) struct Prepared {
     pub(crate) seed: u64,
     pub(crate) seeds: Seeds,
     pub(crate) faults: Vec<String>,
+    /// Kinds that were asked for and that the target cannot take, with `--skip-impossible`: a sentence each.
+    pub(crate) skipped: Vec<String>,
     pub(crate) promise: String,
     pub(crate) settings: BTreeMap<String, String>,
     pub(crate) warm_up: Duration,
@@ -66,15 +73,15 @@ impl Prepared {
         System { store, settings: &self.settings, faults: &self.faults }
     }
 
-    /// The shape of the load. The tables' prefix carries the run's id.
-    pub(crate) fn shape(&self, run_id: &str) -> Shape {
+    /// The shape of the load.
+    pub(crate) fn shape(&self, table_prefix: &str) -> Shape {
         Shape {
             keys: self.options.keys,
             popularity: self.options.key_popularity.0,
             ops_per_key: self.options.ops_per_key,
             concurrency: self.options.concurrency,
             seed: self.seeds.stream("generator"),
-            table_prefix: format!("growler-{run_id}-"),
+            table_prefix: table_prefix.to_owned(),
             mode: Mode::of(&self.promise),
             terms: terms(&self.system(), node_names(&self.options).len(), self.options.bounds),
             convergence: self.options.recovery,
@@ -90,10 +97,10 @@ pub(crate) fn check_options(options: &TestOptions) -> Result<(), CommandError> {
 /// Checks the options, and fills in those that follow from others.
 pub(crate) fn prepare(options: &TestOptions) -> Result<Prepared, CommandError> {
     check_values(options).usage()?;
-    check_endpoints(options).usage()?;
+    check_endpoints(&endpoints(options), options.cacert.as_deref(), options.allow_remote).usage()?;
     let settings = find_settings(options).usage()?;
     let workload = find_workload(options).usage()?;
-    let faults = find_faults(options).usage()?;
+    let (faults, skipped) = find_faults(options).and_then(|kinds| possible(kinds, options)).usage()?;
     check_anomalies(&options.allow, &options.expect).usage()?;
     let promise = find_promise(options, workload, &settings, &faults).usage()?;
     options.bounds.check(workload.model, &promise).usage()?;
@@ -105,6 +112,7 @@ pub(crate) fn prepare(options: &TestOptions) -> Result<Prepared, CommandError> {
         seed,
         seeds: Seeds::new(seed),
         faults,
+        skipped,
         promise,
         settings,
         warm_up,
@@ -148,18 +156,27 @@ fn check_values(options: &TestOptions) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn check_endpoints(options: &TestOptions) -> anyhow::Result<()> {
-    for url in &options.endpoint {
-        if !is_loopback(url)? && !options.allow_remote {
+fn endpoints(options: &TestOptions) -> Vec<Endpoint> {
+    let named = node_names(options).into_iter().zip(&options.endpoint);
+    named.map(|(name, url)| Endpoint { name, url: url.clone(), connect_to: None }).collect()
+}
+
+/// Endpoints that clients can be made for, with the files that these read.
+pub(crate) fn check_endpoints(
+    endpoints: &[Endpoint],
+    cacert: Option<&Path>,
+    allow_remote: bool,
+) -> anyhow::Result<()> {
+    growler_workloads::dynamodb::check(endpoints, cacert)?;
+    for Endpoint { url, .. } in endpoints {
+        if !is_loopback(url)? && !allow_remote {
             bail!(
                 "--endpoint {url} is not on this machine: a test writes to it, and may cost money; add \
                  --allow-remote if you mean it"
             );
         }
     }
-    if let Some(file) = &options.cacert {
-        std::fs::File::open(file).with_context(|| format!("--cacert {}", file.display()))?;
-    }
+    Identity::from_environment(endpoints)?;
     Ok(())
 }
 
@@ -208,6 +225,31 @@ fn find_faults(options: &TestOptions) -> anyhow::Result<Vec<String>> {
         }
     }
     Ok(kinds)
+}
+
+/// The kinds that the target can take, and why it cannot take the others, where those are to be skipped.
+fn possible(kinds: Vec<String>, options: &TestOptions) -> anyhow::Result<(Vec<String>, Vec<String>)> {
+    if options.endpoint.is_empty() {
+        return Ok((kinds, Vec::new()));
+    }
+    let needs =
+        |kind: &str| growler_nemesis::faults().iter().find(|f| f.name == kind).map_or(&[][..], |f| f.needs);
+    let missing = |kind: &str| needs(kind).iter().find(|need| !OF_ENDPOINTS.contains(need));
+    let (mut can, mut skipped) = (Vec::new(), Vec::new());
+    for kind in kinds {
+        let Some(need) = missing(&kind) else {
+            can.push(kind);
+            continue;
+        };
+        let why = format!(
+            "the fault {kind} needs the nodes' {need}, and of an endpoint growler holds only the links to its clients"
+        );
+        if !options.skip_impossible {
+            bail!("{why}; leave it out of --faults, or skip it with --skip-impossible");
+        }
+        skipped.push(format!("{why}: it was skipped (--skip-impossible)"));
+    }
+    Ok((can, skipped))
 }
 
 fn find_settings(options: &TestOptions) -> anyhow::Result<BTreeMap<String, String>> {

@@ -113,6 +113,7 @@ fn end(run: &mut Run, events: &[Event]) -> RunEnd {
         not_recovered: misses(run),
         crashed: run.notes.crashes.clone(),
         notes: std::mem::take(&mut run.notes.warnings),
+        usage: std::mem::take(&mut run.notes.usage),
         environment: std::mem::take(&mut run.notes.environment),
         interrupted: run.notes.interrupted.take().map(|phase| interrupted_during(&phase)),
         internal: std::mem::take(&mut run.notes.internal),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use anyhow::{anyhow, bail};
+use anyhow::{Context, anyhow, bail};
 use growler_results::suite::Map;
 use growler_results::verdict::Verdict;
 use serde::de::{self, MapAccess, SeqAccess, Visitor};
@@ -93,6 +93,9 @@ impl File {
 
     /// What the types alone do not say.
     fn check(&self, name: &str, text: &str) -> anyhow::Result<()> {
+        growler_results::run::check_name(self.name.get_ref()).with_context(|| {
+            format!("{name}:{}: name = {:?}", line_of(text, &self.name), self.name.get_ref())
+        })?;
         if self.parallel == 0 {
             bail!("{name}: parallel = 0: at least one run at a time is needed");
         }

@@ -22,6 +22,9 @@ pub struct RunEnd {
     pub crashed: Vec<Crash>,
     /// What a person should know that is no failure, as sentences.
     pub notes: Vec<String>,
+    /// What was asked of the system that it does not offer, as sentences.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub usage: Vec<String>,
     /// What stood in the way, as sentences.
     pub environment: Vec<String>,
     /// That it was cut short and when, as a sentence, where it was.
@@ -44,7 +47,7 @@ impl RunEnd {
 
     /// What is known of the end of the keys. Of a run that was interrupted or had to end that says nothing.
     pub(super) fn last_answers(&self) -> Option<&Ending> {
-        let whole = self.interrupted.is_none() && self.environment.is_empty();
+        let whole = self.interrupted.is_none() && self.usage.is_empty() && self.environment.is_empty();
         self.coverage.ending.as_ref().filter(|_| whole)
     }
 }

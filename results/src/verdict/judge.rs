@@ -5,7 +5,8 @@
 //! - an anomaly that is neither allowed nor expected is a violation, and so is the absence of every expected
 //!   one. `not-recovered` and `node-crashed` are anomalies like any other here; one whose certificate proves
 //!   nothing is a defect of growler, and violates nothing;
-//! - a defect of growler, an interruption, a failing environment;
+//! - a defect of growler, an interruption, a workload that needs what the system does not offer (a mistake of
+//!   usage: another try ends the same), a failing environment;
 //! - a check that could not decide;
 //! - vacuity, and only where nothing was refuted: an expected anomaly that showed proves that the run meant
 //!   something. A bare history is vacuous where nothing in it is `ok`; a run has to cover more. A run that was
@@ -176,8 +177,9 @@ fn accidents(run: &RunEnd) -> impl Iterator<Item = (Verdict, String)> {
     let all = |verdict, whys: &[String]| whys.iter().map(|why| (verdict, why.clone())).collect::<Vec<_>>();
     let internal = all(Verdict::Internal, &run.internal);
     let interrupted = run.interrupted.iter().map(|why| (Verdict::Interrupted, why.clone())).collect();
+    let usage = all(Verdict::Usage, &run.usage);
     let environment = all(Verdict::Environment, &run.environment);
-    [internal, interrupted, environment, run.told.clone()].into_iter().flatten()
+    [internal, interrupted, usage, environment, run.told.clone()].into_iter().flatten()
 }
 
 /// The names of all anomalies found, an invalid check without any counting under its own name.

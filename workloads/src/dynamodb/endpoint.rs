@@ -7,11 +7,13 @@
 //! proxy's, and the certificate is held to the real address (`NamedVerifier`).
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use http::HeaderValue;
 use reqwest::Url;
 use rustls::pki_types::ServerName;
+
+use super::tls::read_roots;
 
 /// A node of the system under test.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +54,18 @@ pub enum ClientError {
     /// reqwest refused its configuration.
     #[error("the HTTP client cannot be set up: {0}")]
     Http(#[from] reqwest::Error),
+}
+
+/// Whether clients can be made for these endpoints, as far as the command line and the files named on it go.
+/// Nobody is asked anything.
+///
+/// # Errors
+/// A [`ClientError`] that names the endpoint or the file, and what to write instead.
+pub fn check(endpoints: &[Endpoint], cacert: Option<&Path>) -> Result<(), ClientError> {
+    for endpoint in endpoints {
+        endpoint.route()?;
+    }
+    cacert.map_or(Ok(()), |path| read_roots(path).map(drop))
 }
 
 /// How a node is reached.
@@ -98,9 +112,21 @@ impl Endpoint {
         Url::parse(&self.url).is_ok_and(|url| url.scheme() == "https")
     }
 
+    /// The URL for a message: without what it carries of credentials, query and fragment.
+    fn shown(&self) -> String {
+        let secretless = self.url.split_once("://").map(|(scheme, rest)| {
+            let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+            let (authority, path) = rest.split_at(end);
+            let host = authority.rsplit('@').next().unwrap_or_default();
+            let path = path.split(['?', '#']).next().unwrap_or_default();
+            format!("{scheme}://{host}{path}")
+        });
+        secretless.unwrap_or_else(|| self.url.rsplit('@').next().unwrap_or_default().to_owned())
+    }
+
     /// How this node is reached.
     pub(super) fn route(&self) -> Result<Route, ClientError> {
-        let wrong = |reason: &str| ClientError::Endpoint { url: self.url.clone(), reason: reason.to_owned() };
+        let wrong = |reason: &str| ClientError::Endpoint { url: self.shown(), reason: reason.to_owned() };
         let url = Url::parse(&self.url).map_err(|e| wrong(&e.to_string()))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(wrong("its scheme is neither http nor https"));
@@ -189,10 +215,20 @@ mod tests {
 
     #[test]
     fn what_cannot_be_asked_is_refused_with_what_to_write_instead() {
-        for url in ["localhost:8000", "ftp://a", "http://u:p@a", "http://a/?q", "not a url"] {
-            let refused = Endpoint { name: "n1".into(), url: url.into(), connect_to: None }.route();
-            let message = refused.unwrap_err().to_string();
-            assert!(message.contains(url) && message.contains("http://host:port"), "{message}");
+        for (url, shown) in [
+            ("localhost:8000", "localhost:8000"),
+            ("ftp://a", "ftp://a"),
+            ("http://u:hunter2@a", "http://a"),
+            ("u:hunter2@a", "endpoint a"),
+            ("http://a/b?q=hunter2", "http://a/b:"),
+            ("http://a#hunter2", "http://a:"),
+            ("http://", "http://"),
+            ("not a url", "not a url"),
+        ] {
+            let endpoint = Endpoint { name: "n1".into(), url: url.into(), connect_to: None };
+            let message = check(&[endpoint], None).unwrap_err().to_string();
+            assert!(message.contains(shown) && message.contains("http://host:port"), "{message}");
+            assert!(!message.contains("hunter2"), "{message}");
         }
     }
 

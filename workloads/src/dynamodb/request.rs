@@ -306,6 +306,27 @@ pub struct TableDescription {
     pub table_status: String,
 }
 
+/// Lists the tables, a page at a time.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListTables<'a> {
+    /// The last name of the page before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exclusive_start_table_name: Option<&'a str>,
+}
+request!(ListTables, Control, ListOutput);
+
+/// What [`ListTables`] returns.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct ListOutput {
+    /// The names.
+    #[serde(rename = "TableNames", default)]
+    pub table_names: Vec<String>,
+    /// The last name, where there are more.
+    #[serde(rename = "LastEvaluatedTableName", default)]
+    pub last: Option<String>,
+}
+
 /// Removes a table.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "PascalCase")]

@@ -64,7 +64,7 @@ impl Tls {
 }
 
 /// The certificates of a PEM file; at least one.
-fn read_roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, ClientError> {
+pub(super) fn read_roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, ClientError> {
     let wrong = |reason: String| ClientError::CaCert { path: path.to_owned(), reason };
     let roots = CertificateDer::pem_file_iter(path)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
