@@ -20,8 +20,11 @@
 //! This is Jepsen's bank check, with the weaker reads added. It does not look for an order of the
 //! transactions; it refutes only what no order can explain.
 
+mod open;
+
 use std::collections::{BTreeMap, BTreeSet};
 
+use open::Open;
 use serde_json::Value;
 
 use crate::anomaly;
@@ -107,10 +110,15 @@ impl<'h> Transfer<'h> {
         })
     }
 
+    /// When it ended for certain; none where it may take effect for ever.
+    fn ended(&self) -> Option<usize> {
+        self.operation.ret.filter(|_| self.operation.outcome() != Outcome::Info)
+    }
+
     /// Whether it was open at some moment of the read.
     fn overlaps(&self, read: &Operation<'_>) -> bool {
-        let ended = if self.operation.outcome() == Outcome::Info { None } else { self.operation.ret };
-        ended.is_none_or(|end| end > read.call) && read.ret.is_some_and(|end| self.operation.call < end)
+        self.ended().is_none_or(|end| end > read.call)
+            && read.ret.is_some_and(|end| self.operation.call < end)
     }
 }
 
@@ -152,7 +160,8 @@ impl Check for Bank {
         };
         let (books, source) = self.books(&operations);
         let transfers: Vec<Transfer<'_>> = operations.iter().filter_map(Transfer::of).collect();
-        let mut audit = Audit { books, source, transfers, last_right: None, found: BTreeMap::new() };
+        let open = Open::of(&transfers);
+        let mut audit = Audit { books, source, transfers, open, last_right: None, found: BTreeMap::new() };
         let (mut snapshots, mut all) = (0_u64, 0_u64);
         let mut in_order: Vec<&Operation<'_>> = reads(&operations).collect();
         in_order.sort_by_key(|read| read.ret);
@@ -182,6 +191,7 @@ struct Audit<'h> {
     /// The read that the books were taken from.
     source: Option<Operation<'h>>,
     transfers: Vec<Transfer<'h>>,
+    open: Open,
     /// The last snapshot that added up.
     last_right: Option<u64>,
     /// Of each kind of anomaly, how many there were and the first.
@@ -234,8 +244,8 @@ impl Audit<'_> {
             return;
         }
         let off = total - expected;
-        let torn = self.transfers.iter().find(|t| t.amount == off.abs() && t.amount > 0 && t.overlaps(read));
-        if let Some(transfer) = torn {
+        if let Some(place) = self.open.during(read, off.abs(), &self.transfers) {
+            let transfer = &self.transfers[place];
             let half = if off < 0 { "left the one but had not reached the other" } else { "was in both" };
             let text = format!(
                 "{who} read a total of {total} instead of {expected}: {} on its way from {} to {} {half}.",
