@@ -44,9 +44,11 @@ use super::outdone::{Newest, Outdone};
 use super::remains::versions_of;
 use super::replicas::SETTLE;
 use super::sensitivity::{Kind, Scope, measure};
+use super::words::noun;
 use crate::anomaly;
 use crate::history::hash::Fast;
 use crate::history::{Event, Outcome};
+use crate::linearizability::explain::capitalised;
 use crate::sensitivity::{Sensitivity, SensitivityPlan};
 use crate::verdict::{Budget, Check, CheckResult};
 
@@ -295,9 +297,8 @@ impl<'h> Audit<'_, 'h> {
         let ops = vec![write.index, answer.index];
         self.findings.anomaly(anomaly::LOST_AGAINST_LWW, write.key(), ops, Vec::new(), || {
             format!(
-                "The {} of {} to {} with {} was acknowledged, but what is kept is {} with {}.",
-                write.f(),
-                write.argument(),
+                "{} on {} with {} was acknowledged, but what is kept is {} with {}.",
+                capitalised(&noun(write)),
                 named(write.key()),
                 say(wrote),
                 answer.result().unwrap_or(&serde_json::Value::Null),

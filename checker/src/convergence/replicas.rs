@@ -44,8 +44,10 @@ use super::holding::{Agreement, Holding, agreement};
 use super::order::{Act, Book, Place, Rules};
 use super::remains::Remains;
 use super::sensitivity::{Kind, Scope, measure};
+use super::words::noun;
 use crate::anomaly;
 use crate::history::{Event, Outcome};
+use crate::linearizability::explain::capitalised;
 use crate::sensitivity::{Sensitivity, SensitivityPlan};
 use crate::verdict::{Budget, Check, CheckResult};
 
@@ -213,9 +215,8 @@ impl Audit<'_, '_> {
             let version = book.own_dot(place).map_or_else(String::new, |dot| format!(" (version {})", book.show(dot)));
             let held = Holding::of(book, end.answers[0]).describe(book);
             format!(
-                "The {} of {}{version} to {} was acknowledged and is gone: in the end there is {held}, and nothing replaced it.",
-                write.f(),
-                write.argument(),
+                "{}{version} on {} was acknowledged and is gone: in the end there is {held}, and nothing replaced it.",
+                capitalised(&noun(write)),
                 named(write.key())
             )
         });

@@ -36,9 +36,11 @@ use super::holding::shows;
 use super::order::{Act, Book, Dot, Place, Rules, counter, covers};
 use super::replicas::SETTLE;
 use super::sensitivity::{Kind, Scope, measure};
+use super::words::noun;
 use crate::anomaly;
 use crate::history::hash::Fast;
 use crate::history::{Event, Outcome};
+use crate::linearizability::explain::capitalised;
 use crate::sensitivity::{Sensitivity, SensitivityPlan};
 use crate::verdict::{Budget, Check, CheckResult};
 
@@ -176,12 +178,11 @@ impl<'b> Audit<'b, '_> {
         self.findings.anomaly(anomaly::FALSE_CONFLICT, key, ops, context, || {
             let write = book.operation(writer);
             format!(
-                "An answer for {} shows version {} beside {}, though the {} of {} had replaced it.",
+                "An answer for {} shows version {} beside {}, though {} had replaced it.",
                 named(key),
                 book.show(older),
                 book.own_dot(writer).map_or_else(String::new, |dot| book.show(dot)),
-                write.f(),
-                write.argument()
+                noun(write)
             )
         });
     }
@@ -205,11 +206,9 @@ impl<'b> Audit<'b, '_> {
                 Vec::new(),
                 || {
                     format!(
-                        "The {} of {} and the {} of {} to {} are both version {}.",
-                        one.f(),
-                        one.argument(),
-                        other.f(),
-                        other.argument(),
+                        "{} and {} on {} are both version {}.",
+                        capitalised(&noun(one)),
+                        noun(other),
                         named(one.key()),
                         book.show(dot)
                     )
@@ -251,12 +250,11 @@ impl<'b> Audit<'b, '_> {
             let write = book.operation(write);
             let versions: Vec<String> = shown.iter().map(|&dot| book.show(dot)).collect();
             format!(
-                "An answer for {} knows of version {} (the {} of {}) and does not show it, but only [{}], whose \
+                "An answer for {} knows of version {} ({}) and does not show it, but only [{}], whose \
                  writers had not replaced it.",
                 named(key),
                 book.show(dot),
-                write.f(),
-                write.argument(),
+                noun(write),
                 versions.join(", ")
             )
         });
@@ -322,11 +320,10 @@ impl<'b> Audit<'b, '_> {
         self.findings.anomaly(anomaly::UNRESOLVED_SIBLINGS, key, ops, Vec::new(), || {
             let by = book.operation(write);
             format!(
-                "In the end {} still has version {} among its siblings, which the {} of {} had reconciled.",
+                "In the end {} still has version {} among its siblings, which {} had reconciled.",
                 named(key),
                 book.show(dot),
-                by.f(),
-                by.argument()
+                noun(by)
             )
         });
     }

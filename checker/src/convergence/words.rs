@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::order::{Act, Book, Entry, Order, Place};
+use crate::history::Operation;
 
 /// Operations that were judged, and those of them that did not keep the promise.
 #[derive(Debug, Clone, Copy, Default)]
@@ -84,6 +85,19 @@ pub(super) fn deed(book: &Book<'_>, place: Place) -> String {
     match version(book, place) {
         Some(version) if entry.is_ok() => format!("{deed} (version {version}, {when})"),
         _ => format!("{deed} ({when})"),
+    }
+}
+
+/// A write as a noun: `the write of 5`, `the delete`.
+pub(super) fn noun(operation: &Operation<'_>) -> String {
+    match (operation.f(), operation.argument()) {
+        ("write", Value::Null) => "the delete".to_owned(),
+        ("cas", Value::Array(pair)) if pair.len() == 2 => match (&pair[0], &pair[1]) {
+            (old, Value::Null) => format!("the delete of {old}"),
+            (Value::Null, new) => format!("the write of {new} over nothing"),
+            (old, new) => format!("the write of {new} over {old}"),
+        },
+        (f, argument) => format!("the {f} of {argument}"),
     }
 }
 
