@@ -13,6 +13,8 @@ mod key;
 mod line;
 pub(crate) mod name;
 mod operation;
+mod pairing;
+mod said;
 mod timestamp;
 
 pub use builder::HistoryBuilder;
@@ -21,5 +23,7 @@ pub use event::{Consistency, Event, EventType, Extra, Process};
 pub use key::Key;
 pub use name::{Name, Names, Reason};
 pub(crate) use operation::Objects;
-pub use operation::{Operation, Outcome, PairError, by_key, pair};
+pub use operation::{Operation, Outcome, by_key};
+pub use pairing::{PairError, pair};
+pub use said::contradicts;
 pub use timestamp::Timestamp;

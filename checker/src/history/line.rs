@@ -5,6 +5,7 @@
 //! costs nothing when it is absent. The order of the fields in what is written is part of the format:
 //! recorded histories are compared byte for byte.
 
+mod numbers;
 mod parts;
 
 use std::fmt;
@@ -103,12 +104,15 @@ impl<'de> Deserialize<'de> for Event {
 }
 
 impl Names {
-    /// Reads an event from one line of JSON; its text is shared with that of the events before.
+    /// Reads an event from one line of JSON; its text is shared with that of the events before. Of an integer
+    /// that 64 bits cannot hold it keeps every digit, as a text that ends in `N`.
     ///
     /// # Errors
     ///
     /// When the line is not JSON, or not an event.
     pub fn event(&mut self, line: &[u8]) -> Result<Event, serde_json::Error> {
+        let exact = numbers::exact(line);
+        let line = exact.as_deref().unwrap_or(line);
         // To look at the whole line once is cheaper than to look at every string in it.
         match str::from_utf8(line) {
             Ok(text) => self.whole(serde_json::Deserializer::from_str(text)),
@@ -421,6 +425,19 @@ mod tests {
                 (&expected, expected.clone())
             );
         }
+    }
+
+    #[test]
+    fn integers_beyond_64_bits_stay_different() {
+        let value = |value: &str| {
+            let line = format!(r#"{{"process":1,"type":"ok","f":"read","key":{value},"value":[{value}]}}"#);
+            let event = Names::default().event(line.as_bytes()).unwrap();
+            (event.key, event.value)
+        };
+        let (one, other) = ("18446744073709551617", "18446744073709551618");
+        assert_ne!(value(one), value(other));
+        assert_ne!(value(one), value(&format!("\"{one}\"")));
+        assert_eq!(value(one).1, serde_json::json!(["18446744073709551617N"]));
     }
 
     #[test]

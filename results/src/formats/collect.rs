@@ -1,11 +1,10 @@
 //! Puts events that were read in another tool's format into the shape of a history.
 //!
-//! What the formats leave out is filled in: an index by position, a time from the event before. What they
-//! cannot have meant is refused with the line at fault: indexes that go back, a process with two operations
+//! What the formats leave out is filled in: an index by position, a time from the event before. Clients with
+//! names get numbers. Nothing that may be an operation is left out. What the formats cannot have meant is refused with the line at fault: indexes that go back, a process with two operations
 //! open. The rules of pairing are the checker's own ([`pair`]); here they only get line numbers.
 
-use growler_checker::history::{Event, EventType, PairError, Process, pair};
-use serde_json::Value;
+use growler_checker::history::{Event, EventType, PairError, Process, contradicts, pair};
 
 use super::edn::{Flaw, Position};
 use super::independent;
@@ -19,8 +18,24 @@ pub(super) struct Collector {
     lines: Vec<u32>,
     numbering: Option<Numbering>,
     unnamed: Option<Unnamed>,
-    /// How many events are of strangers, and where the first is.
-    strangers: (u64, u64),
+    /// Processes that have names, in the order in which they came. Until the end they have numbers from
+    /// [`NAMED`] on.
+    names: Vec<String>,
+}
+
+/// Greater than every number that a format can give a process.
+const NAMED: u64 = 1 << 63;
+
+/// So many names are told.
+const TOLD: usize = 5;
+
+/// Who an event is of, as a format has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Who {
+    Numbered(u64),
+    Nemesis,
+    /// By its text in the file: `:a` and `"a"` are two.
+    Named(String),
 }
 
 /// Whether the file numbers its events.
@@ -31,14 +46,11 @@ enum Numbering {
 }
 
 /// What an event may leave out.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Said {
     pub(super) index: Option<u64>,
     pub(super) time: Option<u64>,
-    /// False where the event names no process: then its `process` means nothing.
-    pub(super) process: bool,
-    /// The process is neither a number nor the nemesis.
-    pub(super) stranger: bool,
+    pub(super) process: Option<Who>,
 }
 
 impl Collector {
@@ -64,31 +76,44 @@ impl Collector {
         }
         event.time = said.time.or(before.map(|before| before.time)).unwrap_or(0);
         self.name_process(&mut event, said.process, at)?;
-        if said.stranger {
-            let (count, first) = self.strangers;
-            self.strangers = (count + 1, if count == 0 { at.line } else { first });
-        }
         self.lines.push(u32::try_from(at.line).unwrap_or(u32::MAX));
         self.history.events.push(event);
         Ok(())
     }
 
-    /// Gives an event without a process one, where the whole history has none.
-    fn name_process(&mut self, event: &mut Event, named: bool, at: Position) -> Result<(), Flaw> {
-        let first = self.history.events.is_empty();
-        if first && !named {
+    /// Gives an event its process. Where the whole history has none each operation gets one of its own.
+    fn name_process(&mut self, event: &mut Event, who: Option<Who>, at: Position) -> Result<(), Flaw> {
+        if self.is_empty() && who.is_none() {
             self.unnamed = Some(Unnamed::default());
         }
-        match (&mut self.unnamed, named) {
-            (None, true) => Ok(()),
-            (Some(unnamed), false) => {
-                event.process =
-                    Process::Client(unnamed.process_of(event).map_err(|reason| Flaw::new(at, reason))?);
-                Ok(())
+        event.process = match (&mut self.unnamed, who) {
+            (None, Some(Who::Numbered(number))) => Process::Client(number),
+            (None, Some(Who::Nemesis)) => Process::Nemesis,
+            (None, Some(Who::Named(name))) => Process::Client(NAMED + self.place_of(name)),
+            (Some(unnamed), None) => {
+                Process::Client(unnamed.process_of(event).map_err(|reason| Flaw::new(at, reason))?)
             }
-            (None, false) => Err(Flaw::new(at, "this operation has no :process, and others have one")),
-            (Some(_), true) => Err(Flaw::new(at, "this operation has a :process, and others have none")),
-        }
+            (None, None) => {
+                return Err(Flaw::new(at, "this operation has no :process, and others have one"));
+            }
+            (Some(_), Some(_)) => {
+                return Err(Flaw::new(at, "this operation has a :process, and others have none"));
+            }
+        };
+        Ok(())
+    }
+
+    fn place_of(&mut self, name: String) -> u64 {
+        let place = self.names.iter().position(|other| *other == name).unwrap_or_else(|| {
+            self.names.push(name);
+            self.names.len() - 1
+        });
+        place as u64
+    }
+
+    /// Whether there is no event yet.
+    pub(super) fn is_empty(&self) -> bool {
+        self.history.events.is_empty()
     }
 
     /// Something was forgiven.
@@ -104,17 +129,12 @@ impl Collector {
                     .to_owned(),
             );
         }
+        self.number_the_named();
         if independent::split(&mut self.history.events) {
             self.warn(
                 "every value is a pair [key value], as jepsen.independent writes them: each key is an object of its own"
                     .to_owned(),
             );
-        }
-        if let (count @ 1.., line) = self.strangers {
-            self.warn(format!(
-                "{count} events, the first at line {line}, are of processes that are neither numbers nor \
-                 :nemesis; they were not checked, since only numbered processes are clients"
-            ));
         }
         match pair(&self.history.events) {
             Ok(_) => Ok(self.history),
@@ -126,6 +146,41 @@ impl Collector {
             }
         }
     }
+
+    /// Gives the named clients the numbers after the last one that is taken. A name under which nothing but
+    /// `:info` is told invokes nothing: it is a nemesis' by another name.
+    fn number_the_named(&mut self) {
+        let events = &mut self.history.events;
+        let number = |event: &Event| if let Process::Client(number) = event.process { number } else { 0 };
+        let mut next =
+            events.iter().map(number).filter(|number| *number < NAMED).max().map_or(0, |last| last + 1);
+        let mut given: Vec<Option<u64>> = vec![None; self.names.len()];
+        let place = |event: &Event| usize::try_from(number(event).checked_sub(NAMED)?).ok();
+        for event in events.iter().filter(|event| event.kind != EventType::Info) {
+            if let Some(slot) =
+                place(event).and_then(|place| given.get_mut(place)).filter(|slot| slot.is_none())
+            {
+                *slot = Some(next);
+                next += 1;
+            }
+        }
+        for event in events.iter_mut() {
+            if let Some(place) = place(event) {
+                event.process = given[place].map_or(Process::Nemesis, Process::Client);
+            }
+        }
+        let told = |of: &dyn Fn(&str, Option<u64>) -> Option<String>| {
+            let all: Vec<_> =
+                self.names.iter().zip(&given).filter_map(|(name, given)| of(name, *given)).collect();
+            let more = if all.len() > TOLD { ", …" } else { "" };
+            (!all.is_empty()).then(|| format!("{}{more}", all[..all.len().min(TOLD)].join(", ")))
+        };
+        let clients = told(&|name, given| given.map(|number| format!("{name} is {number}")));
+        let others = told(&|name, given| given.is_none().then(|| name.to_owned()));
+        let clients = clients.map(|told| format!("processes with names were given numbers: {told}"));
+        let others = others.map(|told| format!("processes that never invoke are only shown: {told}"));
+        self.history.warnings.extend(clients.into_iter().chain(others));
+    }
 }
 
 /// The event that an error of pairing is about.
@@ -134,7 +189,9 @@ fn index_of(error: &PairError) -> u64 {
         PairError::StillOpen { index, .. }
         | PairError::NotOpen { index, .. }
         | PairError::Retired { index, .. }
-        | PairError::Mismatch { index, .. } => index,
+        | PairError::Mismatch { index, .. }
+        | PairError::Contradiction { index, .. }
+        | PairError::Unsaid { index, .. } => index,
     }
 }
 
@@ -155,7 +212,8 @@ impl Unnamed {
             self.open.push((process, event.clone()));
             return Ok(process);
         }
-        let fits = |invoked: &Event| invoked.f == event.f && completes(&invoked.value, &event.value);
+        let fits =
+            |invoked: &Event| invoked.f == event.f && !contradicts(&event.f, &invoked.value, &event.value);
         let fitting: Vec<usize> = (0..self.open.len()).filter(|&at| fits(&self.open[at].1)).collect();
         match fitting[..] {
             [only] => Ok(self.open.remove(only).0),
@@ -169,17 +227,5 @@ impl Unnamed {
                 event.f
             )),
         }
-    }
-}
-
-/// Whether a completion's value can belong to an invocation's: null stands for what was not known yet, or is
-/// not said again.
-fn completes(invoked: &Value, completed: &Value) -> bool {
-    match (invoked, completed) {
-        (Value::Null, _) | (_, Value::Null) => true,
-        (Value::Array(a), Value::Array(b)) => {
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| completes(a, b))
-        }
-        (a, b) => a == b,
     }
 }

@@ -9,7 +9,7 @@
 //! One map a line, or all of them in a vector or list; plain maps or records (`#jepsen.history.Op{…}`). Real
 //! time is the order in the file, as in Jepsen. What differs from growler's own histories:
 //!
-//! - A process that is no number (`:nemesis`) is no client, and its events are only shown.
+//! - `:nemesis` is no client, and its events are only shown. Other clients may have names instead of numbers.
 //! - Jepsen's `:fail` says that the operation did not happen, and nothing else: not what the condition met,
 //!   not even that it was evaluated. So nothing that such a history says becomes `observed`, and an error
 //!   that is spelled like the contract's `condition-failed` is put into an array, where it means nothing.
@@ -23,7 +23,7 @@ use std::io::Read;
 use growler_checker::history::{Consistency, Event, EventType, Key, Process};
 use serde_json::Value;
 
-use super::collect::{Collector, Said};
+use super::collect::{Collector, Said, Who};
 use super::edn::{Flaw, Form, Node, Position, Reader};
 use super::values::{Words, plain};
 use crate::history::History;
@@ -45,7 +45,8 @@ pub(super) fn read(input: impl Read, dialect: Dialect) -> Result<History, Flaw> 
         let form = match forms.next() {
             Ok(Some(form)) => form,
             Ok(None) => break,
-            Err(flaw) if forms.only_the_last_line_is_cut(&flaw) => {
+            // Where nothing is whole there is nothing to judge.
+            Err(flaw) if !collector.is_empty() && forms.only_the_last_line_is_cut(&flaw) => {
                 let line = forms.position().line;
                 collector.warn(format!(
                     "the history is cut short at line {line} ({}): what is whole is read",
@@ -58,7 +59,7 @@ pub(super) fn read(input: impl Read, dialect: Dialect) -> Result<History, Flaw> 
         let at = form.at;
         let (event, said) = event_of(form, &mut words)?;
         if dialect == Dialect::KeyValue {
-            refuse_other_objects(&event, at)?;
+            refuse_other_objects(&event, &said, at)?;
         }
         collector.push(event, said, at)?;
     }
@@ -124,9 +125,13 @@ impl Fields {
 fn event_of(form: Form, words: &mut Words) -> Result<(Event, Said), Flaw> {
     let at = form.at;
     let fields = Fields::of(form)?;
-    let process = fields.process.as_ref().map(process_of).transpose()?;
-    let is_client = process != Some(Process::Nemesis);
+    let who = fields.process.as_ref().map(who_of).transpose()?;
     let kind = kind_of(fields.kind.as_ref(), at)?;
+    // What is only told by a process with a name may be a nemesis' as well.
+    let is_client = match &who {
+        Some(Who::Named(_)) => kind != EventType::Info,
+        who => *who != Some(Who::Nemesis),
+    };
     let f = match &fields.f {
         Some(form) => function_of(form, is_client)?,
         None if fields.value.as_ref().is_some_and(is_transaction) => "txn".to_owned(),
@@ -139,7 +144,8 @@ fn event_of(form: Form, words: &mut Words) -> Result<(Event, Said), Flaw> {
         None => Value::Null,
     };
     let f = words.names.name(&f);
-    let mut event = Event::new(process.unwrap_or(Process::Client(0)), kind, f, value);
+    // The collector says whose it is.
+    let mut event = Event::new(Process::Nemesis, kind, f, value);
     if is_client {
         event.key = fields.key.map(|key| key_of(key, words)).transpose()?;
     }
@@ -161,17 +167,17 @@ fn event_of(form: Form, words: &mut Words) -> Result<(Event, Said), Flaw> {
             Some(form) => Some(time_of(form)?),
             None => None,
         },
-        process: process.is_some(),
-        stranger: fields.process.as_ref().is_some_and(is_stranger),
+        process: who,
     };
     Ok((event, said))
 }
 
-/// A client is a number; whoever has a name is none.
-pub(super) fn process_of(form: &Form) -> Result<Process, Flaw> {
+/// Whose an event is.
+pub(super) fn who_of(form: &Form) -> Result<Who, Flaw> {
     match (&form.node, whole(form)) {
-        (_, Some(n)) if n >= 0 => Ok(Process::Client(n.unsigned_abs())),
-        (Node::Keyword(_) | Node::Text(_) | Node::Symbol(_), None) => Ok(Process::Nemesis),
+        (_, Some(n)) if n >= 0 => Ok(Who::Numbered(n.unsigned_abs())),
+        _ if name_of(form) == Some("nemesis") => Ok(Who::Nemesis),
+        (Node::Keyword(_) | Node::Text(_) | Node::Symbol(_), None) => Ok(Who::Named(form.node.describe())),
         (node, _) => {
             let found = node.describe();
             Err(Flaw::new(
@@ -180,11 +186,6 @@ pub(super) fn process_of(form: &Form) -> Result<Process, Flaw> {
             ))
         }
     }
-}
-
-/// Whether a process is neither a client nor the nemesis: a history that names its clients would pass unseen.
-pub(super) fn is_stranger(process: &Form) -> bool {
-    name_of(process).is_some_and(|name| name != "nemesis")
 }
 
 /// `:invoke`, `:ok`, `:fail` or `:info`.
@@ -274,8 +275,8 @@ fn name_of(form: &Form) -> Option<&str> {
     }
 }
 
-fn refuse_other_objects(event: &Event, at: Position) -> Result<(), Flaw> {
-    if event.process == Process::Nemesis
+fn refuse_other_objects(event: &Event, said: &Said, at: Position) -> Result<(), Flaw> {
+    if said.process == Some(Who::Nemesis)
         || ["get", "put", "append"].contains(&&*event.f) && event.key.is_some()
     {
         return Ok(());

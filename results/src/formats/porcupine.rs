@@ -9,16 +9,17 @@
 //!
 //! One event a line, its parts separated by blanks: the process, the type, the function, the value, and
 //! perhaps an error. The parts are EDN. Of `:info` and `:fail` the value may be the reason (`:timed-out`)
-//! instead. Lines of other loggers are skipped, and counted in a warning; any other line is refused.
+//! instead. Lines of other loggers are skipped, and counted in a warning, unless they tell of an operation; any
+//! other line is refused.
 
 use std::io::{BufRead, ErrorKind};
 
 use growler_checker::history::{Event, EventType, Process};
 use serde_json::Value;
 
-use super::collect::{Collector, Said};
+use super::collect::{Collector, Said, Who};
 use super::edn::{Flaw, Form, Node, Position, Reader};
-use super::jepsen_edn::{error_of, function_of, is_stranger, kind_of, process_of};
+use super::jepsen_edn::{error_of, function_of, kind_of, who_of};
 use super::values::{Words, plain};
 use crate::history::History;
 
@@ -46,12 +47,12 @@ pub(super) fn read_etcd(mut input: impl BufRead) -> Result<History, Flaw> {
             continue;
         }
         match event_of(text, at, &mut words) {
-            Ok(Some((event, stranger))) => {
-                collector.push(event, Said { process: true, stranger, ..Said::default() }, at)?;
+            Ok(Some((event, who))) => {
+                collector.push(event, Said { process: Some(who), ..Said::default() }, at)?;
             }
             Ok(None) => others += 1,
             // Only the last line has no end.
-            Err(_) if !whole => {
+            Err(flaw) if flaw.cut && !whole => {
                 collector.warn(format!("the last line ({number}) was dropped: it is cut short"));
             }
             Err(flaw) => return Err(flaw),
@@ -63,18 +64,17 @@ pub(super) fn read_etcd(mut input: impl BufRead) -> Result<History, Flaw> {
     collector.finish()
 }
 
-/// The event of one line, and whether its process is a stranger; none where another logger wrote it.
-fn event_of(line: &[u8], at: Position, words: &mut Words) -> Result<Option<(Event, bool)>, Flaw> {
+/// The event of one line, and whose it is; none where another logger wrote it.
+fn event_of(line: &[u8], at: Position, words: &mut Words) -> Result<Option<(Event, Who)>, Flaw> {
     let Some((before, after)) = after_logger(line) else {
         let levels: [&[u8]; 6] = [b"TRACE", b"DEBUG", b"INFO", b"WARN", b"ERROR", b"FATAL"];
         let first = line.split(u8::is_ascii_whitespace).next().unwrap_or_default();
-        if levels.contains(&first) {
+        if levels.contains(&first) && !tells_an_operation(line) {
             return Ok(None);
         }
-        return Err(Flaw::new(
-            at,
-            "this is no line of a log such as `INFO  jepsen.util - 0 :invoke :read nil`",
-        ));
+        let reason = "this is no line of a log such as `INFO  jepsen.util - 0 :invoke :read nil`";
+        let cut = levels.iter().any(|level| level.starts_with(first));
+        return Err(Flaw { at, reason: reason.to_owned(), cut });
     };
     let column = String::from_utf8_lossy(before).chars().count() as u64 + 1;
     let at = Position { column, ..at };
@@ -85,29 +85,36 @@ fn event_of(line: &[u8], at: Position, words: &mut Words) -> Result<Option<(Even
     }
     let mut parts = parts.into_iter();
     let (Some(process), Some(kind), Some(f)) = (parts.next(), parts.next(), parts.next()) else {
-        return Err(Flaw::new(at, "a process, a type, a function and a value should follow"));
+        let reason = "a process, a type, a function and a value should follow";
+        return Err(Flaw { at, reason: reason.to_owned(), cut: true });
     };
     let (value, error, more) = (parts.next(), parts.next(), parts.next());
     if let Some(more) = more {
         return Err(Flaw::new(more.at, format!("{} is one part too many", more.node.describe())));
     }
-    let stranger = is_stranger(&process);
-    let process = process_of(&process)?;
+    let who = who_of(&process)?;
     let kind = kind_of(Some(&kind), at)?;
-    let f = function_of(&f, process != Process::Nemesis)?;
+    let f = function_of(&f, who != Who::Nemesis)?;
     let (value, error) = match (value, error) {
         (value, Some(error)) => (value, Some(error)),
         (Some(reason), None) if is_reason(&reason, kind) => (None, Some(reason)),
         (value, None) => (value, None),
     };
     let value = match value {
-        Some(value) if process == Process::Nemesis => plain(value)?,
+        Some(value) if who == Who::Nemesis => plain(value)?,
         Some(value) => words.value(value)?,
         None => Value::Null,
     };
-    let mut event = Event::new(process, kind, words.names.name(&f), value);
+    // The collector says whose it is.
+    let mut event = Event::new(Process::Nemesis, kind, words.names.name(&f), value);
     event.error = error.map(error_of).transpose()?.map(Into::into);
-    Ok(Some((event, stranger)))
+    Ok(Some((event, who)))
+}
+
+/// Whether a line of another logger tells of an operation after all: it must not be left out.
+fn tells_an_operation(line: &[u8]) -> bool {
+    let types: [&[u8]; 3] = [b":invoke", b":ok", b":fail"];
+    line.split(u8::is_ascii_whitespace).any(|word| types.contains(&word))
 }
 
 /// Whether the last part of a line tells why, and not what.

@@ -89,7 +89,7 @@ pub(crate) fn read_lines(file: &Path, input: impl Read) -> Result<History, ReadE
             history.events.append(&mut block.events);
             if let Some(bad) = &block.bad {
                 let line = lines + bad.line;
-                if bad.error.is_data() || !blocks.nothing_follows(bad) {
+                if !bad.cut || !blocks.nothing_follows(bad) {
                     return Err(refuse(line, reason(&bad.error)));
                 }
                 history.warnings.push(dropped(line, "it is cut short: the writer was killed"));

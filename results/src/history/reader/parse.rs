@@ -36,6 +36,9 @@ pub(super) struct Bad {
     pub(super) line: u64,
     /// What is wrong with it.
     pub(super) error: serde_json::Error,
+    /// Whether nothing is wrong but that it was not written to its end: it ends too early, or holds a byte that
+    /// no JSON has and that a file system puts where nothing was written.
+    pub(super) cut: bool,
     /// Whether only white space follows in the block.
     last: bool,
 }
@@ -55,7 +58,8 @@ impl Parsed {
                     Ok(event) => self.events.push(event),
                     Err(error) => {
                         let last = rest.trim_ascii().is_empty();
-                        self.bad = Some(Bad { line: self.lines, error, last });
+                        let cut = error.is_eof() || line.contains(&0);
+                        self.bad = Some(Bad { line: self.lines, error, cut, last });
                         return;
                     }
                 }
