@@ -50,6 +50,12 @@ fn a_run_that_passed_passes_by_every_name_and_says_the_same() {
         assert_eq!(check(name, &[]), (0, results.clone()), "{}", name.display());
     }
     assert_eq!(check(&out.path().join("latest"), &[]), (0, read(&folder.join("results.json"))));
+    // The page, too, has the run's own name.
+    let page = |run: &Path| {
+        assert_eq!(code(support::run(&["report", run.to_str().unwrap()]).status), 0);
+        std::fs::read_to_string(folder.join("index.html")).unwrap()
+    };
+    assert!(page(&out.path().join("latest")) == page(&folder));
 }
 
 #[test]

@@ -1,8 +1,11 @@
 //! The verdict as JUnit's XML, which every CI shows.
 //!
 //! A suite is the run, a case a check on the workload. A refuted promise is a `failure`; what kept growler
-//! from an answer is an `error`. Whatever is no pass makes at least one case red, so that a CI which looks
-//! at this file alone cannot be greener than the exit code.
+//! from an answer, or the answer from a meaning, is an `error`, and its type is the verdict. What was not done
+//! is `skipped`. Whatever is no pass makes at least one case red, so that a CI which looks at this file alone
+//! cannot be greener than the exit code.
+
+use std::time::Duration;
 
 use growler_checker::anomaly::admits;
 use growler_checker::verdict::{CheckResult, Validity};
@@ -38,10 +41,14 @@ pub fn render(results: &Results, test: &TestFile) -> Result<String, ReportError>
         suite.add_property(Property::new(name, value));
     }
     let expectations = test.expectations();
+    let cut_short = results.applies(Verdict::Interrupted);
     let mut red = false;
     for (name, check) in &results.checks {
-        let status = status(check, &expectations);
-        red |= !matches!(status, TestCaseStatus::Success { .. });
+        let status = match not_done(name, check, cut_short) {
+            Some(why) => skipped(why),
+            None => status(check, &expectations),
+        };
+        red |= matches!(status, TestCaseStatus::NonSuccess { .. });
         let mut case = TestCase::new(format!("{name} × {subject}"), status);
         case.set_classname(format!("growler.{subject}"));
         if check.valid == Validity::Invalid && matches!(case.status, TestCaseStatus::Success { .. }) {
@@ -51,7 +58,14 @@ pub fn render(results: &Results, test: &TestFile) -> Result<String, ReportError>
     }
     let mut whole = TestCase::new(format!("run × {subject}"), whole_status(results, red));
     whole.set_classname(format!("growler.{subject}"));
+    if let Some(end_ns) = test.timings.phases.iter().map(|phase| phase.end_ns).max() {
+        whole.set_time(Duration::from_nanos(end_ns));
+        suite.set_time(Duration::from_nanos(end_ns));
+    }
     suite.add_test_case(whole);
+    if !test.timings.started.is_empty() {
+        suite.extra.insert("timestamp".into(), test.timings.started.as_str().into());
+    }
 
     let mut report = Report::new("growler");
     report.add_test_suite(suite);
@@ -69,6 +83,23 @@ fn properties(results: &Results, test: &TestFile) -> Vec<(&'static str, String)>
         properties.push(("again", test.command_line()));
     }
     properties
+}
+
+/// Why a check gave no answer, where it was not carried out.
+fn not_done(name: &str, check: &CheckResult, cut_short: bool) -> Option<&'static str> {
+    match (name, check.valid) {
+        ("recovery", Validity::Valid) if cut_short => {
+            Some("the run was cut short before the last heal was measured")
+        }
+        (_, Validity::Unknown) if cut_short => Some("the run was cut short before it was checked"),
+        _ => None,
+    }
+}
+
+fn skipped(why: &str) -> TestCaseStatus {
+    let mut status = TestCaseStatus::skipped();
+    status.set_message(why);
+    status
 }
 
 fn status(check: &CheckResult, expectations: &Expectations) -> TestCaseStatus {
@@ -94,8 +125,9 @@ fn whole_status(results: &Results, told: bool) -> TestCaseStatus {
     let kind = match results.verdict {
         Verdict::Pass => return TestCaseStatus::success(),
         Verdict::Violation if told => return TestCaseStatus::success(),
-        Verdict::Violation | Verdict::Vacuous => NonSuccessKind::Failure,
-        Verdict::Unknown
+        Verdict::Violation => NonSuccessKind::Failure,
+        Verdict::Vacuous
+        | Verdict::Unknown
         | Verdict::Environment
         | Verdict::Interrupted
         | Verdict::Usage

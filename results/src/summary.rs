@@ -62,10 +62,13 @@ fn render(contents: &Contents, folder: &str) -> String {
 }
 
 fn heading(text: &mut String, contents: &Contents, results: &Results) {
-    let sign = if results.verdict == Verdict::Pass { "✅" } else { "❌" };
+    let (sign, meaning) = meaning(results.verdict);
     let name = contents.test.as_ref().map_or("a history", |t| &t.name);
     // Formatting into a string cannot fail.
     let _ = writeln!(text, "## {sign} {} — {}\n", results.verdict, escaped(name));
+    if !meaning.is_empty() {
+        let _ = writeln!(text, "{meaning}\n");
+    }
     for reason in results.reasons.iter().take(LINES_MAX) {
         let _ = writeln!(text, "- {}", escaped(reason));
     }
@@ -74,6 +77,22 @@ fn heading(text: &mut String, contents: &Contents, results: &Results) {
     }
     if !results.reasons.is_empty() || !results.notes.is_empty() {
         text.push('\n');
+    }
+}
+
+/// A sign that no other verdict has, and what a verdict other than pass and violation means.
+fn meaning(verdict: Verdict) -> (&'static str, &'static str) {
+    match verdict {
+        Verdict::Pass => ("✅", ""),
+        Verdict::Violation => ("❌", ""),
+        Verdict::Vacuous => ("⚠️", "Nothing was refuted, and nothing was shown: this run proves nothing."),
+        Verdict::Unknown => ("❓", "A check could not decide."),
+        Verdict::Interrupted => ("⏹️", "The run was cut short: nothing was refuted as far as it went."),
+        Verdict::Environment => {
+            ("🔌", "The surroundings failed: this says nothing about the system under test.")
+        }
+        Verdict::Usage => ("🚫", "The command line, or a file given to it, is wrong."),
+        Verdict::Internal => ("💥", "Growler itself failed: this says nothing about the system under test."),
     }
 }
 

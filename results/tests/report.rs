@@ -239,6 +239,24 @@ fn a_pass_tells_its_sensitivity_in_the_verdict_and_the_summary() {
 }
 
 #[test]
+fn no_two_verdicts_look_the_same_in_the_summary() {
+    let out = tempfile::tempdir().unwrap();
+    let run = support::run(out.path(), 600, false);
+    let mut signs = std::collections::BTreeSet::new();
+    for verdict in growler_results::Verdict::ALL {
+        let mut results: Results = run.read_json(&run.results_json()).unwrap().unwrap();
+        results.verdict = verdict;
+        run.write_json(&run.results_json(), &results).unwrap();
+        summary::write(&run, None).unwrap();
+        let text = fs::read_to_string(run.summary_md()).unwrap();
+        signs.insert(text.split_whitespace().nth(1).unwrap().to_owned());
+        let is_plain = text.lines().nth(2).unwrap().starts_with('|');
+        assert_eq!(is_plain, matches!(verdict.name(), "pass" | "violation"), "{text}");
+    }
+    assert_eq!(signs.len(), growler_results::Verdict::ALL.len());
+}
+
+#[test]
 fn junit_has_a_case_for_each_check_and_is_red_where_the_verdict_is() {
     let out = tempfile::tempdir().unwrap();
     let run = support::run(out.path(), 2_000, true);
@@ -257,7 +275,11 @@ fn junit_has_a_case_for_each_check_and_is_red_where_the_verdict_is() {
     results.verdict = growler_results::Verdict::Environment;
     assert_eq!(red(&results, &test), (0, 1));
     results.verdict = growler_results::Verdict::Vacuous;
-    assert_eq!(red(&results, &test), (1, 0));
+    assert_eq!(red(&results, &test), (0, 1), "no promise was refuted");
+    results.verdict = growler_results::Verdict::Interrupted;
+    assert_eq!(red(&results, &test), (0, 1));
+    let xml = junit::render(&results, &test).unwrap();
+    assert_eq!(xml.matches("<skipped").count(), 1, "recovery was not measured to the end: {xml}");
     results.verdict = growler_results::Verdict::Violation;
     assert_eq!(red(&results, &test), (1, 0), "an expected anomaly that did not show");
 }

@@ -22,6 +22,10 @@ impl TestCommand {
             super::print(&serde_json::to_string_pretty(&finished.results).internal()?);
         } else {
             super::print(&verdict_lines(&finished.results));
+            let page = finished.folder.join("index.html");
+            if page.is_file() {
+                super::print(&format!("report: {}", page.display()));
+            }
             super::print(&finished.folder.display().to_string());
         }
         Ok(finished.results.verdict)

@@ -246,7 +246,7 @@ fn figures(contents: &Contents, availability: &Availability) -> Vec<Figure> {
         value: count(stats.ops),
         note: format!("{} ok, {} fail, {} info", count(stats.ok), count(stats.fail), count(stats.info)),
     }];
-    if let Some(results) = &contents.results {
+    if let Some(results) = contents.results.as_ref().filter(|results| !results.checks.is_empty()) {
         let held = results.checks.values().filter(|check| check.valid == Validity::Valid).count();
         let broken = results.checks.values().filter(|check| check.valid == Validity::Invalid).count();
         let unknown = results.checks.len() - held - broken;

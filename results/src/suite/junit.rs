@@ -1,7 +1,8 @@
 //! A suite as JUnit's XML: one case for each run.
 //!
-//! Whatever is no pass for the suite is a red case, what was never started included, so that a CI which looks
-//! at this file alone cannot be greener than the exit code. A run that is only measured is green, and says in
+//! Whatever is no pass for the suite is a red case: a `failure` where a promise was refuted, else an `error` whose
+//! type is the verdict. What was never started is skipped, and then the suite itself is a red case, so that a CI
+//! which looks at this file alone cannot be greener than the exit code. A run that is only measured is green, and says in
 //! its output what was found.
 
 use std::time::Duration;
@@ -28,9 +29,25 @@ pub fn render(suite: &SuiteFile) -> Result<String, ReportError> {
             cases.add_test_case(case(suite, row, run));
         }
     }
+    let runs = || suite.rows.iter().flat_map(|row| &row.runs);
+    if runs().any(|run| run.counts_as.is_none()) {
+        cases.add_test_case(whole(suite));
+    }
+    if let Some(took_ms) = runs().filter_map(|run| run.took_ms).reduce(|sum, took| sum + took) {
+        cases.set_time(Duration::from_millis(took_ms));
+    }
     let mut report = Report::new("growler suite");
     report.add_test_suite(cases);
     report.to_string().map_err(|e| ReportError::Render { what: "junit.xml", reason: e.to_string() })
+}
+
+/// The suite that was not run to its end.
+fn whole(suite: &SuiteFile) -> TestCase {
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+    status.set_type(Verdict::Interrupted.name()).set_message("not all runs were started");
+    let mut case = TestCase::new("suite", status);
+    case.set_classname(format!("growler.{}", suite.name));
+    case
 }
 
 fn case(suite: &SuiteFile, row: &Row, run: &Run) -> TestCase {
@@ -55,19 +72,24 @@ fn case(suite: &SuiteFile, row: &Row, run: &Run) -> TestCase {
 fn status(run: &Run) -> TestCaseStatus {
     let kind = match run.counts_as {
         Some(Verdict::Pass) => return TestCaseStatus::success(),
-        Some(Verdict::Violation | Verdict::Vacuous) => NonSuccessKind::Failure,
+        None => {
+            let mut status = TestCaseStatus::skipped();
+            status.set_message("it was not started");
+            return status;
+        }
+        Some(Verdict::Violation) => NonSuccessKind::Failure,
         Some(
-            Verdict::Unknown
+            Verdict::Vacuous
+            | Verdict::Unknown
             | Verdict::Environment
             | Verdict::Interrupted
             | Verdict::Usage
             | Verdict::Internal,
-        )
-        | None => NonSuccessKind::Error,
+        ) => NonSuccessKind::Error,
     };
     let mut status = TestCaseStatus::non_success(kind);
     let counts_as = run.counts_as.unwrap_or(Verdict::Interrupted);
-    let first = run.reasons.first().map_or("it was not started", String::as_str);
+    let first = run.reasons.first().map_or("", String::as_str);
     status.set_type(counts_as.name()).set_message(first).set_description(run.reasons.join("\n"));
     status
 }

@@ -116,6 +116,12 @@ impl Results {
         self
     }
 
+    /// Whether this verdict applies, be it outranked.
+    #[must_use]
+    pub fn applies(&self, verdict: Verdict) -> bool {
+        self.verdict == verdict || self.also.contains(&verdict)
+    }
+
     /// Adds what came up after the verdict: it can make it worse, never better.
     pub fn add(&mut self, verdict: Verdict, why: String) {
         let before = self.verdict;
