@@ -227,8 +227,8 @@ fn a_pass_tells_its_sensitivity_in_the_verdict_and_the_summary() {
     summary::write(&run, None).unwrap();
     let text = fs::read_to_string(run.summary_md()).unwrap();
     for line in [
-        "| sensitivity: lost-write | 100 % (400 of 400 tried) |",
-        "| sensitivity: stale-read | 94.75 % (379 of 400 tried; not 19 concurrent and 2 indeterminate) |",
+        "| sensitivity: lost-write | 100 % (0.99 to 1.00) (400 of 400 tried) |",
+        "| sensitivity: stale-read | 94.75 % (0.92 to 0.97) (379 of 400 tried; not 19 concurrent and 2 indeterminate) |",
     ] {
         assert!(text.contains(line), "{text}");
     }

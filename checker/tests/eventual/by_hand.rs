@@ -309,7 +309,8 @@ fn where_the_last_writer_wins_the_older_one_is_not_lost() {
 fn a_loss_by_a_clock_that_was_ahead_is_counted_as_skew() {
     // 1 is written at 90 and ends; 2 begins later, and is given 60.
     let both = wrote(HistoryBuilder::new(), 1, "n1/1:1", json!({"n1/1": 1}), 90);
-    let both = says(both.invoke(1, "cas", json!([(), 2])).ok(1, json!([(), 2])), "n2/1:1", json!({"n2/1": 1}), 60);
+    let both =
+        says(both.invoke(1, "cas", json!([(), 2])).ok(1, json!([(), 2])), "n2/1:1", json!({"n2/1": 1}), 60);
     let history = holds(both, "n1", 1, "n1/1:1", json!({"n1/1": 1, "n2/1": 1}), 90);
     let result = judge(&Lww::default(), history);
     assert_eq!(result.valid, Validity::Valid);
