@@ -21,6 +21,7 @@ use clap::{Parser, Subcommand};
 use growler_results::verdict::Verdict;
 
 use crate::error::CommandError;
+use crate::terminal::print;
 
 /// Finds out whether a DynamoDB-compatible store keeps its promises under faults.
 ///
@@ -75,14 +76,6 @@ pub(crate) fn run(cli: Cli) -> Result<Verdict, CommandError> {
         Command::Doctor(c) => c.run(),
         Command::List(c) => c.run(),
     }
-}
-
-/// Prints to standard output; a reader that went away (`growler list … | head`) is not an error.
-pub(crate) fn print(text: &str) {
-    use std::io::Write;
-    let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "{text}");
-    let _ = out.flush();
 }
 
 /// Reads a format's name.

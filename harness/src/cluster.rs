@@ -9,11 +9,13 @@ mod bundled;
 mod endpoints;
 mod ports;
 mod scratch;
+mod shortage;
 mod status;
 
 pub(crate) use bundled::{Bundled, BundledOptions};
 pub(crate) use endpoints::{Endpoints, EndpointsOptions, is_loopback};
 pub(crate) use scratch::{Scratch, remove_abandoned_scratch};
+pub(crate) use shortage::told_of_start;
 
 use std::sync::Arc;
 
@@ -63,6 +65,23 @@ impl System {
             node: exit.node,
         };
         bundled.crashes().into_iter().map(crash).collect()
+    }
+
+    /// What the machine is short of right now, as a sentence: nothing that is seen from then on is the system's doing.
+    pub(crate) fn shortage(&self) -> Option<String> {
+        shortage::of_descriptors().or_else(|| match self {
+            Self::Bundled(b) => shortage::of_room(b.data()),
+            Self::Endpoints(_) => None,
+        })
+    }
+
+    /// What the machine was short of, also as the nodes' logs tell.
+    pub(crate) fn shortage_told(&self) -> Option<String> {
+        let told = |b: &Bundled| b.logs().into_iter().find_map(|(node, log)| shortage::told_in(&log, &node));
+        self.shortage().or_else(|| match self {
+            Self::Bundled(b) => told(b),
+            Self::Endpoints(_) => None,
+        })
     }
 
     /// True for endpoints that growler neither started nor may break.

@@ -17,6 +17,7 @@ mod arrivals;
 mod checks;
 mod clock;
 mod describe;
+mod descriptors;
 mod fail_fast;
 mod interrupt;
 mod load;
@@ -33,6 +34,7 @@ mod verdict;
 
 pub(crate) use checks::run_checks;
 pub use clock::RunClock;
+pub(crate) use descriptors::raise as raise_descriptors;
 pub(crate) use interrupt::Interrupt;
 pub use load::{Counters, Load, Mode};
 pub(crate) use prepare::{check_anomalies, check_endpoints, check_options};
@@ -46,6 +48,8 @@ use crate::error::{CommandError, Sort};
 /// Runs one test. An error is one that came before there was anything to judge.
 pub(crate) fn run_test(options: &TestOptions) -> Result<Finished, CommandError> {
     let prepared = prepare::prepare(options)?;
+    let plan = phases::plan(&prepared, &prepare::node_names(&prepared.options), 0).usage()?;
+    descriptors::check(&prepared, &plan).environment()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().environment()?;
     let finished = runtime.block_on(phases::run(prepared));
     // Tasks that are still waiting for an answer have nothing left to say.

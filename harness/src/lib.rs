@@ -10,6 +10,7 @@ mod cluster;
 mod driver;
 mod error;
 mod suite;
+mod terminal;
 
 use std::process::ExitCode;
 
@@ -31,12 +32,13 @@ pub fn main() -> ExitCode {
         }
     };
     start_logging(arguments.verbose);
+    driver::raise_descriptors();
     // Fails only where a provider is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     match std::panic::catch_unwind(|| cli::run(arguments)) {
         Ok(Ok(verdict)) => exit(verdict),
         Ok(Err(e)) => {
-            eprintln!("growler: {}", e.describe());
+            terminal::say(&format!("growler: {}", e.describe()));
             exit(e.verdict())
         }
         // The panic has told its message already.
@@ -58,5 +60,9 @@ fn start_logging(verbose: u8) {
         _ => "trace",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
+    // A line that cannot be written is dropped: by itself the library would tell of it on standard error, and panic
+    // where that is what went away, or what stands on a disk that is full.
+    let lines =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false);
+    lines.log_internal_errors(false).init();
 }

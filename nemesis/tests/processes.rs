@@ -251,6 +251,52 @@ async fn nodes_die_with_a_harness_that_was_killed_even_if_stopped() {
     until("the nodes are gone", || pids.iter().all(|pid| !exists(*pid) || is_zombie(*pid))).await;
 }
 
+/// Where `/proc` is read to learn it, a lack of descriptors looks like a death.
+#[cfg(target_os = "linux")]
+#[test]
+fn nobody_is_taken_for_dead_because_no_file_can_be_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let harness = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "helper_harness_without_descriptors", "--ignored", "--nocapture"])
+        .env("HELPER_FOLDER", folder.path())
+        .output()
+        .unwrap();
+    assert!(harness.status.success(), "{}", String::from_utf8_lossy(&harness.stdout));
+    assert_eq!(
+        std::fs::read_to_string(folder.path().join("seen")).unwrap(),
+        "Running, Stopped, Running, Running; Dead, Running"
+    );
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+#[ignore = "not a test: a harness, run by the others"]
+async fn helper_harness_without_descriptors() {
+    use nix::sys::resource::{Resource, setrlimit};
+    let Ok(folder) = std::env::var("HELPER_FOLDER") else { return };
+    let folder = Path::new(&folder);
+    let (nodes, _) = processes(vec![node("n1", folder), node("n2", folder)]);
+    nodes.start("n1").await.unwrap();
+    nodes.start("n2").await.unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, 64, 64).unwrap();
+    let mut taken = Vec::new();
+    while let Ok(file) = std::fs::File::open("/dev/null") {
+        taken.push(file);
+    }
+    let mut seen = vec![nodes.state("n1")];
+    nodes.pause("n1").await.unwrap();
+    seen.push(nodes.state("n1"));
+    nodes.resume("n1").await.unwrap();
+    seen.extend([nodes.state("n1"), nodes.state("n2")]);
+    nodes.kill("n1").await.unwrap();
+    let after = [nodes.state("n1"), nodes.state("n2")];
+    drop(taken);
+    let words = |states: &[ProcessState]| {
+        states.iter().map(|state| format!("{state:?}")).collect::<Vec<_>>().join(", ")
+    };
+    std::fs::write(folder.join("seen"), format!("{}; {}", words(&seen), words(&after))).unwrap();
+}
+
 /// Dead, but not yet reaped by whoever inherited it.
 fn is_zombie(pid: u32) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") Z "))

@@ -19,7 +19,7 @@ pub const WHOLE: &str = "all";
 
 /// Keys that are tried when partitions are looked for. With three partitions, all but one run in 10^10 find
 /// each of them.
-const TRIED: usize = 64;
+pub const KEYS_TRIED: usize = 64;
 
 /// One thing that clients ask of a system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,7 +137,7 @@ impl Canary {
     /// When a write is refused for good, or nobody answers in time.
     pub async fn discover(&self, client: &Client, nodes: usize) -> Result<Vec<(String, String)>, SetUpError> {
         let mut keys = BTreeMap::new();
-        for i in 0..TRIED {
+        for i in 0..KEYS_TRIED {
             let (key, mut node) = (format!("c{i}"), i % nodes.max(1));
             let patient = Patient::new(client, NAME);
             let partition = loop {

@@ -18,6 +18,7 @@ use growler_results::{RecordedRun, TestFile};
 use super::bounds::Bounds;
 use crate::driver::{check_anomalies, recorded_terms, run_checks};
 use crate::error::{CommandError, Sort};
+use crate::terminal::say;
 
 /// Options of `growler check`.
 #[derive(Debug, Args)]
@@ -69,7 +70,7 @@ impl CheckCommand {
             history.events.iter_mut().for_each(|event| event.consistency = None);
         }
         for warning in &history.warnings {
-            eprintln!("growler: warning: {warning}");
+            say(&format!("growler: warning: {warning}"));
         }
         let run = RecordedRun::of(&self.history).usage()?;
         let test = run.as_ref().map(|run| &run.test);

@@ -11,6 +11,7 @@ use growler_results::formats::{self, ExportError, ExportOptions, Exported, Forma
 use growler_results::verdict::Verdict;
 
 use crate::error::{CommandError, Sort};
+use crate::terminal::say;
 
 const LOST: &str = "\
 Jepsen's tools check less than growler does. Knossos removes operations that failed, ignores what an \
@@ -60,7 +61,7 @@ impl ExportCommand {
     pub(crate) fn run(self) -> Result<Verdict, CommandError> {
         let (_, history) = formats::read(&self.run, None).usage()?;
         for warning in &history.warnings {
-            eprintln!("growler: warning: {warning}");
+            say(&format!("growler: warning: {warning}"));
         }
         let options = ExportOptions {
             format: self.format,
@@ -72,10 +73,10 @@ impl ExportCommand {
             None => to_standard_output(&history.events, &options)?,
         };
         if exported.left_out > 0 {
-            eprintln!(
+            say(&format!(
                 "growler: {} operations were left out: they promise less than any operation of Knossos",
                 exported.left_out
-            );
+            ));
         }
         Ok(Verdict::Pass)
     }

@@ -59,6 +59,8 @@ pub(crate) struct Bundled {
     cluster: Arc<LocalCluster>,
     endpoints: Vec<Endpoint>,
     description: String,
+    data: PathBuf,
+    logs: PathBuf,
     _scratch: Option<Scratch>,
 }
 
@@ -128,11 +130,14 @@ impl Bundled {
             cluster: Arc::new(cluster),
             endpoints,
             description: describe(&options),
+            data,
+            logs: options.logs.clone(),
             _scratch: scratch,
         };
         if let Err(e) = bundled.wait_until_ready().await {
             bundled.cluster.processes.shutdown().await?;
-            return Err(e.context(last_words(&options.logs)));
+            let why = super::System::Bundled(bundled).shortage_told();
+            return Err(e.context(why.unwrap_or_else(|| last_words(&options.logs))));
         }
         Ok(bundled)
     }
@@ -178,6 +183,16 @@ impl Bundled {
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
+    }
+
+    /// Where the nodes keep their data.
+    pub(crate) fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// Each node's log.
+    pub(crate) fn logs(&self) -> Vec<(NodeName, PathBuf)> {
+        self.cluster.nodes.iter().map(|node| (node.clone(), log_of(&self.logs, node))).collect()
     }
 
     /// What `test.json` says of it.
@@ -350,7 +365,7 @@ fn command(
         }
         args.push("--volatile-disk".into());
     }
-    let log = options.logs.join(node).join("node.log");
+    let log = log_of(&options.logs, node);
     std::fs::create_dir_all(options.logs.join(node))
         .with_context(|| format!("cannot make a folder for the log {}", log.display()))?;
     Ok(NodeCommand {
@@ -362,6 +377,10 @@ fn command(
         ready: own.client,
         start_timeout: START,
     })
+}
+
+fn log_of(logs: &Path, node: &str) -> PathBuf {
+    logs.join(node).join("node.log")
 }
 
 fn endpoints(ears: &BTreeMap<NodeName, Ears>, network: Option<&ProxyNetwork>) -> Vec<Endpoint> {

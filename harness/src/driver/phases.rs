@@ -29,7 +29,7 @@ use super::progress::Progress;
 use super::recovery::Probes;
 use super::verdict::{self, Finished};
 use crate::clean::{keep_marking, table_prefix};
-use crate::cluster::System;
+use crate::cluster::{System, told_of_start};
 use crate::error::{CommandError, Sort};
 
 /// How often the driver looks whether the run must end early.
@@ -62,6 +62,8 @@ pub(crate) struct Notes {
     pub(crate) plan: Option<Plan>,
     /// Nodes that died unasked, or did not start again from their own data.
     pub(crate) crashes: Vec<Crash>,
+    /// What the machine ran out of: then nobody is blamed for a death or a silence.
+    pub(crate) shortage: Option<String>,
 }
 
 /// A run that has a folder and a clock.
@@ -117,6 +119,7 @@ impl Run {
                 self.notes.crashes.push(crash);
             }
         }
+        self.notes.shortage = self.notes.shortage.take().or_else(|| system.shortage_told());
         system.shut_down().await;
     }
 
@@ -217,13 +220,13 @@ impl Run {
         let monitor = tokio::spawn(async move { measuring.monitor(faults, ends.0, ends.1).await });
 
         let began = self.begin("warm-up", "");
-        let mut going = self.until(warm_up_end, clients, &bell).await;
+        let mut going = self.until(warm_up_end, system, clients, &bell).await;
         self.end_phase("warm-up", began);
         let began = self.begin("main", "");
         let _ = due.send(Some(main_end));
         let nemesis = tokio::spawn(nemesis.run(stopped));
         if going {
-            going = self.until(main_end, clients, &bell).await;
+            going = self.until(main_end, system, clients, &bell).await;
         }
         let _ = mode.send(if going { Mode::Hold } else { Mode::Stop });
         let _ = stop.send(true);
@@ -258,7 +261,7 @@ impl Run {
     }
 
     /// Lets the load run until then. False if the run must end early.
-    async fn until(&mut self, end: Duration, clients: &ClientFactory, bell: &Bell) -> bool {
+    async fn until(&mut self, end: Duration, system: &System, clients: &ClientFactory, bell: &Bell) -> bool {
         loop {
             let left = end.saturating_sub(self.clock.elapsed());
             if left.is_zero() {
@@ -271,6 +274,11 @@ impl Run {
             }
             if let Some(failure) = self.recorder.failure() {
                 self.notes.environment.push(failure.to_string());
+                return false;
+            }
+            if let Some(shortage) = system.shortage() {
+                self.notes.environment.push(shortage.clone());
+                self.notes.shortage = Some(shortage);
                 return false;
             }
             if let Some(cap) = clients.caps().reached() {
@@ -336,6 +344,8 @@ impl Run {
             Ok(report) => {
                 let errors = report.heal_errors.iter().map(|e| format!("a fault could not be undone: {e}"));
                 self.notes.environment.extend(errors);
+                let unable = report.crashed.iter().find_map(|e| told_of_start(&e.reason));
+                self.notes.shortage = self.notes.shortage.take().or(unable);
                 let at_ns = self.clock.now_ns();
                 let crash = |e: growler_nemesis::cluster::ClusterError| Crash {
                     node: e.node,

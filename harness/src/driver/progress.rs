@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 
 use super::clock::RunClock;
 use super::load::Load;
+use crate::terminal::say;
 
 /// Time between two plain lines, where standard error is not a terminal.
 const PLAIN_EVERY: Duration = Duration::from_secs(5);
@@ -49,8 +50,8 @@ impl Progress {
     pub(crate) fn say(&self, line: &str) {
         match &self.bar {
             _ if self.quiet => (),
-            Some(bar) => bar.suspend(|| eprintln!("{line}")),
-            None => eprintln!("{line}"),
+            Some(bar) => bar.suspend(|| say(line)),
+            None => say(line),
         }
     }
 
@@ -61,8 +62,8 @@ impl Progress {
                 bar.set_prefix(name);
                 bar.set_message(detail.to_owned());
             }
-            None if detail.is_empty() => eprintln!("{name}"),
-            None => eprintln!("{name}: {detail}"),
+            None if detail.is_empty() => say(name),
+            None => say(&format!("{name}: {detail}")),
         }
     }
 
@@ -99,7 +100,7 @@ impl Progress {
                 let counts = format!("{left}{rate:>6.0} ops/s  ok {ok}  fail {fail}  info {info}");
                 match &display.bar {
                     Some(bar) => bar.set_message(format!("{counts}  faults: {}", news.in_force())),
-                    None => eprintln!("  {counts}  faults: {}", news.take()),
+                    None => say(&format!("  {counts}  faults: {}", news.take())),
                 }
             }
         })

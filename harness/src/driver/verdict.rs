@@ -108,10 +108,24 @@ async fn check(run: &Run, events: &Arc<Vec<Event>>, pace: &Pace) -> Checked {
 
 /// All that happened in the run, and that bears on its verdict.
 fn end(run: &mut Run, events: &[Event]) -> RunEnd {
+    let (mut not_recovered, mut crashed) = (misses(run), run.notes.crashes.clone());
+    if let Some(shortage) = run.notes.shortage.clone() {
+        // What happens on a machine that has no more to give shows nothing about the system.
+        let (late, dead) = (std::mem::take(&mut not_recovered), std::mem::take(&mut crashed));
+        let mut excused: Vec<_> =
+            dead.iter().map(|c| format!("node {} died: {}", c.node, c.reason)).collect();
+        excused.extend(
+            (!late.is_empty()).then(|| format!("{} requests were not served again in time", late.len())),
+        );
+        if !excused.is_empty() {
+            push_once(&mut run.notes.environment, shortage);
+            run.notes.warnings.push(format!("not held against the store: {}", excused.join("; ")));
+        }
+    }
     RunEnd {
         coverage: coverage(run, events),
-        not_recovered: misses(run),
-        crashed: run.notes.crashes.clone(),
+        not_recovered,
+        crashed,
         notes: std::mem::take(&mut run.notes.warnings),
         usage: std::mem::take(&mut run.notes.usage),
         environment: std::mem::take(&mut run.notes.environment),
@@ -166,7 +180,8 @@ fn cut(run: &Run) -> Option<Cut> {
 /// What is known of the end of the keys. A system of ours had the time to answer unless something ended the run.
 fn ending(run: &Run, events: &[Event]) -> Option<Ending> {
     let from_ns = run.test.timings.phases.iter().find(|phase| phase.name == FINAL_READS)?.start_ns;
-    let ours = run.prepared.options.endpoint.is_empty() && run.test.timings.stopped_early.is_none();
+    let unhindered = run.test.timings.stopped_early.is_none() && run.notes.shortage.is_none();
+    let ours = run.prepared.options.endpoint.is_empty() && unhindered;
     Ending::of(events, from_ns, ours)
 }
 

@@ -19,6 +19,7 @@ use super::child::{self, Ended, OnInterrupt};
 use super::outcome::{self, Outcome};
 use crate::driver::Interrupt;
 use crate::error::{CommandError, Sort};
+use crate::terminal::say;
 
 /// A suite that came to an end.
 pub(crate) struct Finished {
@@ -74,13 +75,13 @@ impl Going {
     fn new(ready: Ready, folder: SuiteFolder, interrupt: Interrupt, started: jiff::Timestamp) -> Self {
         let suite = SuiteFile { started: started.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(), ..ready.suite };
         let runs = suite.rows.iter().map(|row| row.runs.len()).sum();
-        eprintln!(
+        say(&format!(
             "suite {}: {} rows × {} seeds, {} at a time",
             folder.path().display(),
             suite.rows.len(),
             suite.seeds.len(),
             suite.parallel
-        );
+        ));
         Self {
             folder,
             interrupt,
@@ -97,12 +98,12 @@ impl Going {
     async fn work(&self) {
         while !self.interrupt.requested() {
             let Some(job) = self.take() else { return };
-            eprintln!("begin {}", job.called);
+            say(&format!("begin {}", job.called));
             let run = self.done(&job).await;
             let verdict = run.verdict.map_or("none", Verdict::name);
             let took = run.took_ms.unwrap_or_default() as f64 / 1000.0;
-            eprintln!("end   {}: {verdict} ({took:.1} s)", job.called);
-            run.reasons.iter().take(1).for_each(|why| eprintln!("        {why}"));
+            say(&format!("end   {}: {verdict} ({took:.1} s)", job.called));
+            run.reasons.iter().take(1).for_each(|why| say(&format!("        {why}")));
             {
                 let mut suite = self.suite.borrow_mut();
                 suite.rows[job.row].runs[job.at] = run;

@@ -46,7 +46,7 @@ struct Running {
     up: bool,
     /// We asked for its end.
     killed: bool,
-    /// Used where /proc cannot tell.
+    /// Used where the kernel cannot be asked.
     stopped: bool,
     ended: Ended,
 }
@@ -181,21 +181,27 @@ impl Slot {
     }
 }
 
+/// Whether the kernel says that this child has ended. One that was reaped has.
 #[cfg(target_os = "linux")]
 fn has_ended(pid: Pid) -> bool {
-    use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
-    let now = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT | WaitPidFlag::WNOHANG;
-    !matches!(waitid(Id::Pid(pid), now), Ok(WaitStatus::StillAlive))
+    state(pid, false) == ProcessState::Dead
 }
 
-/// The state letter of `/proc/<pid>/stat`: the first word behind the name, which is in parentheses.
+/// What the kernel says of this child. It is asked with a system call that needs nothing which may run out: where
+/// `/proc` is read, a lack of file descriptors looks like a death.
 #[cfg(target_os = "linux")]
 fn state(pid: Pid, _stopped: bool) -> ProcessState {
-    let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else { return ProcessState::Dead };
-    match stat.rsplit(')').next().map(str::trim_start).and_then(|rest| rest.chars().next()) {
-        Some('T' | 't') => ProcessState::Stopped,
-        Some('Z' | 'X') | None => ProcessState::Dead,
-        Some(_) => ProcessState::Running,
+    use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+    let now = WaitPidFlag::WEXITED | WaitPidFlag::WSTOPPED | WaitPidFlag::WNOWAIT | WaitPidFlag::WNOHANG;
+    loop {
+        match waitid(Id::Pid(pid), now) {
+            Ok(WaitStatus::Stopped(..)) => return ProcessState::Stopped,
+            Ok(WaitStatus::Exited(..) | WaitStatus::Signaled(..)) | Err(Errno::ECHILD) => {
+                return ProcessState::Dead;
+            }
+            Err(Errno::EINTR) => (),
+            Ok(_) | Err(_) => return ProcessState::Running,
+        }
     }
 }
 

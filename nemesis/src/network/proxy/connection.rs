@@ -28,6 +28,8 @@ use super::direction::{Direction, count};
 
 /// What a pump reads at once.
 const BUFFER: usize = 16 * 1024;
+/// How often a held connect is looked after.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How many bytes wait at most in a delayed direction before the sender is held back.
 const DELAYED_AT_MOST: usize = 4 * 1024 * 1024;
 
@@ -130,15 +132,26 @@ async fn hold(client: &TcpStream, lanes: Lanes<'_>) -> Option<()> {
     }
     count(&lanes.up.connects_held, 1);
     while !lanes.whole() {
-        lanes.up.until(false).await;
-        lanes.down.until(false).await;
+        let healed = async {
+            lanes.up.until(false).await;
+            lanes.down.until(false).await;
+        };
+        // One that gave up is let go of during the cut: else each attempt would hold a socket until the heal.
+        if tokio::time::timeout(LOOK_EVERY, healed).await.is_err() && gave_up(client).await {
+            return None;
+        }
     }
     // An event that arrived with the heal must be seen: let the reactor run once.
     tokio::task::yield_now().await;
+    (!gave_up(client).await).then_some(())
+}
+
+/// Whether the client has closed its side by now.
+async fn gave_up(client: &TcpStream) -> bool {
     match tokio::time::timeout(Duration::ZERO, client.ready(Interest::READABLE)).await {
-        Ok(Ok(ready)) if ready.is_read_closed() => None,
-        Ok(Err(_)) => None,
-        _ => Some(()),
+        Ok(Ok(ready)) => ready.is_read_closed(),
+        Ok(Err(_)) => true,
+        Err(_) => false,
     }
 }
 
