@@ -53,7 +53,7 @@ const CASES: &[Case] = &[
     case("aborted_read_before_write.jsonl", "", Violation(&["future-read", "phantom-value"])),
     // What is it called?
     case("stale_read_names_wrong_witness.jsonl", "", Violation(&["stale-read"])),
-    case("two_puts_replaced_absence.jsonl", "--model register", Violation(&[])),
+    case("two_puts_replaced_absence.jsonl", "--model register", Violation(&["lost-update"])),
     // What was in the file?
     case("bigint-collapse.jsonl", "", Violation(&["phantom-value"])),
     case("great_integer_and_its_text.jsonl", "", Violation(&["phantom-value"])),
