@@ -21,6 +21,7 @@ mod descriptors;
 mod fail_fast;
 mod interrupt;
 mod load;
+mod overload;
 mod pace;
 mod phases;
 mod prepare;

@@ -49,6 +49,32 @@ fn a_server_without_a_bad_habit_passes() {
     }
 }
 
+/// One that has too much to do is there: it did not go away.
+#[test]
+fn a_server_that_cannot_keep_up_is_told_as_that_with_what_its_answers_were() {
+    let after = Duration::from_secs(1);
+    let unavailable = Habit::RefusesAllAfter(after, 503, "ServiceUnavailable");
+    let throttles = Habit::RefusesAllAfter(after, 400, "ThrottlingException");
+    for (habit, more, says, counts) in [
+        (unavailable, &[][..], "the endpoint is overloaded", " http-503"),
+        (throttles, &[], "the endpoint throttles growler", " ThrottlingException"),
+        (
+            throttles,
+            &["--faults", "partition", "--timeout", "500ms"],
+            "the endpoint throttles growler",
+            " ThrottlingException",
+        ),
+        (Habit::SilentAfter(after), &["--timeout", "500ms"], "the endpoint is overloaded", " timeout"),
+    ] {
+        let (code, results) = outcome(habit, false, more);
+        assert_eq!(code, 4, "{habit:?} {more:?}: {results:#}");
+        let told = results["reasons"].to_string();
+        assert!(told.contains(says) && told.contains(counts), "{habit:?} {more:?}: {told}");
+        assert!(!told.contains("went away"), "{habit:?} {more:?}: {told}");
+        assert_eq!(results["valid"], true, "{habit:?} {more:?}: {results:#}");
+    }
+}
+
 #[test]
 fn reads_that_are_refused_after_a_while_are_no_pass() {
     let refuses = Habit::RefusesReadsAfter(Duration::from_secs(2));

@@ -69,11 +69,11 @@ impl Endpoints {
         self.endpoints.clone()
     }
 
-    /// Those that refuse a direct connection now.
+    /// Those that refuse a direct connection now. One that leaves a connection waiting is there, and has no time for it.
     pub(crate) async fn gone(&self) -> Vec<NodeName> {
         let mut gone = Vec::new();
         for endpoint in &self.endpoints {
-            if find(&endpoint.url).await.is_err() {
+            if find(&endpoint.url).await.is_err_and(|e| is_refusal(&e)) {
                 gone.push(endpoint.name.clone());
             }
         }
@@ -116,11 +116,20 @@ async fn find(url: &str) -> anyhow::Result<SocketAddr> {
     for address in addresses {
         match tokio::time::timeout(CONNECTS_WITHIN, TcpStream::connect(address)).await {
             Ok(Ok(_)) => return Ok(address),
-            Ok(Err(e)) => why = anyhow!("{address}: {e}"),
+            Ok(Err(e)) => why = anyhow::Error::new(e).context(address),
             Err(_) => why = anyhow!("{address}: no connection within {CONNECTS_WITHIN:?}"),
         }
     }
     Err(why.context(format!("cannot reach {url}")))
+}
+
+/// Whether somebody said that nobody is there: not where no answer came in time, or where this process has no
+/// descriptor left to ask with.
+fn is_refusal(error: &anyhow::Error) -> bool {
+    use nix::errno::Errno;
+    let unable = [Errno::ETIMEDOUT, Errno::EMFILE, Errno::ENFILE].map(|errno| Some(errno as i32));
+    let said = error.chain().find_map(|cause| cause.downcast_ref::<std::io::Error>());
+    said.is_some_and(|e| !unable.contains(&e.raw_os_error()))
 }
 
 /// True for an endpoint on this machine: an address of the loopback range, or `localhost`.
@@ -139,6 +148,17 @@ pub(crate) fn is_loopback(url: &str) -> anyhow::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn only_a_refusal_shows_that_nobody_is_there() {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        assert!(is_refusal(&find(&format!("http://{free}")).await.unwrap_err()));
+        for errno in [nix::errno::Errno::EMFILE, nix::errno::Errno::ETIMEDOUT] {
+            let e = anyhow::Error::new(std::io::Error::from(errno)).context("n1").context("cannot reach it");
+            assert!(!is_refusal(&e), "{errno}");
+        }
+        assert!(!is_refusal(&anyhow!("n1: no connection within 2 s").context("cannot reach it")));
+    }
 
     #[test]
     fn loopback_is_told_from_the_world() {

@@ -169,6 +169,7 @@ impl Run {
                     nodes: system.nodes(),
                     clock: self.clock,
                     deadline: self.prepared.options.recovery,
+                    refusals: Arc::default(),
                 };
                 self.under_load(system, &workload, &clients, probes).await;
             }
@@ -373,14 +374,15 @@ impl Run {
             return true;
         }
         let gone = system.gone().await;
-        if gone.is_empty() && !unbroken {
+        let refusals = probes.refusals.lock().clone();
+        if gone.is_empty() && !unbroken && !refusals.are_throttling() {
             return true;
         }
         let (missed, kept) = std::mem::take(&mut self.test.timings.recoveries).into_iter().partition(missed);
         self.test.timings.recoveries = kept;
         self.notes.environment.push(match gone.is_empty() {
             false => format!("the endpoint went away: {} cannot be connected to", gone.join(", ")),
-            true => super::recovery::unserved(&missed),
+            true => super::recovery::unserved(&missed, &refusals),
         });
         false
     }

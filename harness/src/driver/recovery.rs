@@ -15,12 +15,14 @@ use growler_nemesis::ActiveFault;
 use growler_results::test_file::{PartRecovery, Recovery};
 use growler_workloads::dynamodb::ClientFactory;
 use growler_workloads::probe::{Canary, Service};
+use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::clock::{RunClock, nanoseconds};
 use super::fail_fast::Bell;
 use super::interrupt::Interrupt;
+use super::overload::Refusals;
 
 /// Pause between two requests of a probe that was not served.
 const RETRY: Duration = Duration::from_millis(50);
@@ -37,6 +39,8 @@ pub(crate) struct Probes {
     pub(crate) nodes: Vec<String>,
     pub(crate) clock: RunClock,
     pub(crate) deadline: Duration,
+    /// What the requests of the latest measurement met that were not served.
+    pub(crate) refusals: Arc<Mutex<Refusals>>,
 }
 
 impl Probes {
@@ -80,6 +84,7 @@ impl Probes {
     /// or `cut_short` ends.
     pub(crate) async fn measure(&self, healed_ns: u64, cut_short: impl Future<Output = ()>) -> Recovery {
         let deadline_ns = healed_ns.saturating_add(nanoseconds(self.deadline));
+        *self.refusals.lock() = Refusals::default();
         let mut pending = JoinSet::new();
         let mut per = Vec::new();
         for (node, key, service, part) in self.parts() {
@@ -130,16 +135,17 @@ impl Probes {
         loop {
             // A fresh client each time: what an earlier connection met must not stand in the way.
             let Ok(client) = self.clients.client(node) else { return std::future::pending().await };
-            if self.canary.ask(&client, node, key, service).await.is_ok() {
-                return self.clock.now_ns();
+            match self.canary.ask(&client, node, key, service).await {
+                Ok(()) => return self.clock.now_ns(),
+                Err(failure) => self.refusals.lock().note(&failure.error),
             }
             tokio::time::sleep(RETRY).await;
         }
     }
 }
 
-/// What an endpoint that growler did not break no longer does, as a sentence.
-pub(crate) fn unserved(missed: &[Recovery]) -> String {
+/// What an endpoint that growler did not break no longer does, as a sentence with what its answers were.
+pub(crate) fn unserved(missed: &[Recovery], refusals: &Refusals) -> String {
     let silent =
         |r: &Recovery| r.per.iter().filter(|part| part.acked_ns.is_none()).cloned().collect::<Vec<_>>();
     let mut parts: Vec<_> = missed.iter().flat_map(silent).map(|part| (part.asked, part.node)).collect();
@@ -150,8 +156,13 @@ pub(crate) fn unserved(missed: &[Recovery]) -> String {
         let nodes: Vec<_> = same.iter().map(|(_, node)| node.as_str()).collect();
         format!("no {} was answered by {}", same[0].0, nodes.join(", "))
     });
+    let counts = match refusals.counts() {
+        none if none.is_empty() => "none of their requests came to an end".to_owned(),
+        counts => format!("their requests ended with {counts}"),
+    };
     format!(
-        "the endpoint stopped serving, with no fault of growler's in force: {}",
+        "{}, with no fault of growler's in force: {}; {counts}",
+        refusals.headline(),
         told.collect::<Vec<_>>().join("; ")
     )
 }

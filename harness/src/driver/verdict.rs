@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use growler_checker::history::Event;
+use growler_checker::history::{Event, EventType};
 use growler_results::plan::PlanFile;
 use growler_results::verdict::{
     Coverage, Cut, Ending, Judgement, OpCounts, RecoveryMiss, Results, RunEnd, Verdict,
@@ -12,6 +12,7 @@ use growler_results::verdict::{
 use super::checks::{Checked, run_checks};
 use super::clock::nanoseconds;
 use super::fail_fast;
+use super::overload::Refusals;
 use super::pace::Pace;
 use super::phases::{FINAL_READS, Run};
 use super::sensitivity;
@@ -121,6 +122,10 @@ fn end(run: &mut Run, events: &[Event]) -> RunEnd {
             push_once(&mut run.notes.environment, shortage);
             run.notes.warnings.push(format!("not held against the store: {}", excused.join("; ")));
         }
+    }
+    if !run.prepared.options.endpoint.is_empty() {
+        let operations = events.iter().filter(|e| e.kind == EventType::Invoke).count() as u64;
+        run.notes.warnings.extend(Refusals::of(events).of_load(operations));
     }
     RunEnd {
         coverage: coverage(run, events),

@@ -4,7 +4,7 @@
 //! a habit says, so that a test knows which lie it was told.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -38,6 +38,10 @@ pub enum Habit {
     DropsOneIn(u64),
     /// What was deleted is back at the next read but one.
     ForgetsDeletes,
+    /// From this moment on everything is answered with this status and error.
+    RefusesAllAfter(Duration, u16, &'static str),
+    /// From this moment on nothing is answered.
+    SilentAfter(Duration),
     /// Reads get an answer of status 200 that is no item.
     AnswersGarbage,
 }
@@ -76,6 +80,9 @@ struct Asked {
 /// One answer: status, headers of its own, body.
 struct Answer(u16, Vec<(&'static str, String)>, Value);
 
+/// The status of an answer that never comes.
+const NO_ANSWER: u16 = 0;
+
 fn ok(body: Value) -> Answer {
     Answer(200, Vec::new(), body)
 }
@@ -92,6 +99,11 @@ fn serve(stream: TcpStream, state: &Mutex<State>) {
     let mut reader = BufReader::new(stream);
     while let Some(asked) = read(&mut reader) {
         let Answer(status, headers, body) = state.lock().unwrap().answer(&asked);
+        if status == NO_ANSWER {
+            // The connection stays open, and nothing comes.
+            let _ = reader.read_to_end(&mut Vec::new());
+            return;
+        }
         let body = body.to_string();
         let mut text = format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\n", body.len());
         for (name, value) in headers {
@@ -176,6 +188,12 @@ impl State {
             if self.habit == Habit::FailsEverySecond && self.requests.is_multiple_of(2) {
                 return error(500, "InternalServerError");
             }
+        }
+        let since = self.began.map_or(Duration::ZERO, |began| began.elapsed());
+        match self.habit {
+            Habit::RefusesAllAfter(time, status, name) if since > time => return error(status, name),
+            Habit::SilentAfter(time) if since > time => return Answer(NO_ANSWER, Vec::new(), Value::Null),
+            _ => {}
         }
         match asked.operation.as_str() {
             "GetItem" => self.get(&asked.body, &(table, key), in_run),
