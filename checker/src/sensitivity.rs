@@ -173,9 +173,16 @@ pub static EXCUSED: Reason = Reason {
     advice: "use fewer keys, or let each client come back to its keys more often",
 };
 
+/// What is torn only by others had nobody to tear it.
+pub static NOTHING_MEANWHILE: Reason = Reason {
+    name: "nothing-meanwhile",
+    about: "nothing was under way meanwhile of which half could have been seen",
+    advice: "let more happen at the same time: a higher --concurrency, or a higher --rate",
+};
+
 /// Every reason there is.
 #[must_use]
-pub fn reasons() -> [&'static Reason; 7] {
+pub fn reasons() -> [&'static Reason; 8] {
     [
         &NO_LATER_READ,
         &NEXT_WRITE_IS_BLIND,
@@ -184,6 +191,7 @@ pub fn reasons() -> [&'static Reason; 7] {
         &INDISTINGUISHABLE,
         &UNDECIDED,
         &EXCUSED,
+        &NOTHING_MEANWHILE,
     ]
 }
 

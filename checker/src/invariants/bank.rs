@@ -21,6 +21,7 @@
 //! transactions; it refutes only what no order can explain.
 
 mod open;
+mod sensitivity;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,6 +30,7 @@ use serde_json::Value;
 
 use crate::anomaly;
 use crate::history::{Event, Operation, Outcome, pair};
+use crate::sensitivity::{Sensitivity, SensitivityPlan};
 use crate::verdict::{Anomaly, Budget, Check, CheckResult, Validity};
 
 /// What each account holds.
@@ -69,6 +71,14 @@ impl Bank {
         };
         books.accounts.extend(operations.iter().filter_map(Transfer::of).flat_map(|t| [t.from, t.to]));
         (books, source)
+    }
+
+    /// All that is known of a bank's history before its reads are judged.
+    fn ledger<'h>(&self, operations: &[Operation<'h>]) -> Ledger<'h> {
+        let (books, source) = self.books(operations);
+        let transfers: Vec<Transfer<'_>> = operations.iter().filter_map(Transfer::of).collect();
+        let open = Open::of(&transfers);
+        Ledger { books, source, transfers, open }
     }
 }
 
@@ -158,10 +168,8 @@ impl Check for Bank {
                 return result;
             }
         };
-        let (books, source) = self.books(&operations);
-        let transfers: Vec<Transfer<'_>> = operations.iter().filter_map(Transfer::of).collect();
-        let open = Open::of(&transfers);
-        let mut audit = Audit { books, source, transfers, open, last_right: None, found: BTreeMap::new() };
+        let ledger = self.ledger(&operations);
+        let mut audit = ledger.audit();
         let (mut snapshots, mut all) = (0_u64, 0_u64);
         let mut in_order: Vec<&Operation<'_>> = reads(&operations).collect();
         in_order.sort_by_key(|read| read.ret);
@@ -173,7 +181,7 @@ impl Check for Bank {
                 result.unknown.push(reason);
             }
         }
-        let counts = [("reads", all), ("snapshots", snapshots), ("transfers", audit.transfers.len() as u64)];
+        let counts = [("reads", all), ("snapshots", snapshots), ("transfers", ledger.transfers.len() as u64)];
         result.stats.extend(counts.map(|(name, count)| (name.to_owned(), Value::from(count))));
         for (name, (count, anomaly)) in audit.found {
             result.valid = Validity::Invalid;
@@ -183,22 +191,38 @@ impl Check for Bank {
         result.anomalies.sort_by(|a, b| a.ops.last().cmp(&b.ops.last()).then_with(|| a.kind.cmp(&b.kind)));
         result
     }
+
+    fn sensitivity(&self, events: &[Event], plan: &SensitivityPlan<'_>) -> Option<Sensitivity> {
+        sensitivity::measure(self, events, plan)
+    }
 }
 
-/// The books, held against one read after the other.
-struct Audit<'h> {
+/// What reads are held against.
+struct Ledger<'h> {
     books: Books,
     /// The read that the books were taken from.
     source: Option<Operation<'h>>,
     transfers: Vec<Transfer<'h>>,
     open: Open,
+}
+
+impl<'h> Ledger<'h> {
+    /// An audit that has seen no read yet.
+    fn audit(&self) -> Audit<'_, 'h> {
+        Audit { ledger: self, last_right: None, found: BTreeMap::new() }
+    }
+}
+
+/// The books, held against one read after the other.
+struct Audit<'l, 'h> {
+    ledger: &'l Ledger<'h>,
     /// The last snapshot that added up.
     last_right: Option<u64>,
     /// Of each kind of anomaly, how many there were and the first.
     found: BTreeMap<&'static str, (u64, Anomaly)>,
 }
 
-impl Audit<'_> {
+impl Audit<'_, '_> {
     /// Judges one read. An error says why it cannot be judged.
     fn read(&mut self, read: &Operation<'_>) -> Result<(), String> {
         let Some(balances) = read.result().and_then(Value::as_object) else {
@@ -210,7 +234,7 @@ impl Audit<'_> {
         };
         let who = read.session().map_or_else(|| "someone".to_owned(), |session| format!("client {session}"));
         let mut complete = true;
-        for account in &self.books.accounts.clone() {
+        for account in &self.ledger.books.accounts {
             let Some(balance) = balances.get(account).and_then(Value::as_i64) else {
                 let found = balances.get(account).map_or("nothing".to_owned(), Value::to_string);
                 complete = false;
@@ -224,13 +248,13 @@ impl Audit<'_> {
             }
         }
         if let Some((account, balance)) =
-            balances.iter().find(|(name, _)| !self.books.accounts.contains(*name))
+            balances.iter().find(|(name, _)| !self.ledger.books.accounts.contains(*name))
         {
             let text = format!("{who} read {balance} in account {account}, which does not exist.");
             self.note(anomaly::UNEXPECTED_KEY, vec![read.index], text);
             complete = false;
         }
-        if let Some(expected) = self.books.total.filter(|_| complete && is_snapshot(read)) {
+        if let Some(expected) = self.ledger.books.total.filter(|_| complete && is_snapshot(read)) {
             let total = balances.values().filter_map(Value::as_i64).map(i128::from).sum::<i128>();
             self.total(read, &who, total, expected);
         }
@@ -244,8 +268,8 @@ impl Audit<'_> {
             return;
         }
         let off = total - expected;
-        if let Some(place) = self.open.during(read, off.abs(), &self.transfers) {
-            let transfer = &self.transfers[place];
+        if let Some(place) = self.ledger.open.during(read, off.abs(), &self.ledger.transfers) {
+            let transfer = &self.ledger.transfers[place];
             let half = if off < 0 { "left the one but had not reached the other" } else { "was in both" };
             let text = format!(
                 "{who} read a total of {total} instead of {expected}: {} on its way from {} to {} {half}.",
@@ -257,7 +281,7 @@ impl Audit<'_> {
             return;
         }
         let text = format!("{who} read a total of {total} instead of {expected} in one transaction.");
-        let mut ops: Vec<u64> = self.source.map(|source| source.index).into_iter().collect();
+        let mut ops: Vec<u64> = self.ledger.source.map(|source| source.index).into_iter().collect();
         ops.push(read.index);
         self.note(anomaly::WRONG_TOTAL, ops, text);
     }
