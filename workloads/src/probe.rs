@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::dynamodb::request::{Expressions, GetItem, PutItem};
-use crate::dynamodb::{Client, Failure, Number, Outcome, Pairs, Request, Text};
+use crate::dynamodb::{Client, Failure, Item, Number, Outcome, Pairs, Request, Text};
 use crate::tables::{Patient, Table};
 use crate::workload::SetUpError;
 
@@ -46,6 +46,12 @@ impl Service {
 
 /// The key under which a run marks itself as alive.
 const MARK: &str = "alive";
+
+/// The moment that a mark tells.
+fn moment(mark: &Item) -> Result<i64, Failure> {
+    let told = mark.recorded("alive");
+    told.as_i64().ok_or_else(|| Failure::new("its mark is no moment", told.to_string()))
+}
 
 #[derive(Debug, Clone, Copy, Serialize)]
 struct Mark<'a> {
@@ -174,12 +180,12 @@ impl Canary {
     /// When the run marked itself last. None: it never did, or its canary is gone.
     ///
     /// # Errors
-    /// When that cannot be found out.
+    /// When that cannot be found out, or the mark is none that a run makes.
     pub async fn last_mark(&self, client: &Client) -> Result<Option<i64>, Failure> {
         let key = Pairs(&[("pk", Text(MARK))]);
         let request = GetItem { table_name: &self.table.name, key, consistent_read: true };
         match client.send(client.home(), &request).await.outcome {
-            Outcome::Ok(got) => Ok(got.item.and_then(|item| item.recorded("alive").as_i64())),
+            Outcome::Ok(got) => got.item.map(|item| moment(&item)).transpose(),
             Outcome::Fail(f) | Outcome::Info(f) if f.error == "ResourceNotFoundException" => Ok(None),
             Outcome::Fail(failure) | Outcome::Info(failure) => Err(failure),
         }

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::dynamodb::outcome::Seen;
@@ -311,6 +312,23 @@ pub async fn list(client: &Client, prefix: &str) -> Result<Vec<String>, SetUpErr
         }
         from = Some(last);
     }
+}
+
+/// When a table was made, in seconds since 1970, where the server says.
+///
+/// # Errors
+/// When that cannot be found out, or is no time.
+pub async fn made_at(client: &Client, table_name: &str) -> Result<Option<i64>, Failure> {
+    match client.send(client.home(), &DescribeTable { table_name }).await.outcome {
+        Outcome::Ok(answer) => answer.table.creation_date_time.as_ref().map(seconds).transpose(),
+        Outcome::Fail(failure) | Outcome::Info(failure) => Err(failure),
+    }
+}
+
+/// Servers tell a moment as a number, mostly one with a fraction.
+fn seconds(moment: &Value) -> Result<i64, Failure> {
+    let seconds = moment.as_f64().ok_or_else(|| Failure::new("its age is no time", moment.to_string()))?;
+    Ok(seconds as i64)
 }
 
 /// Removes a table by its name. One that is not there is removed.

@@ -10,16 +10,23 @@ use growler_workloads::dynamodb::{Caps, Client, ClientConfig, ClientFactory, End
 use growler_workloads::tables;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::clean::{Fate, Leftover, survey};
+use crate::clean::{Fate, Leftover, WATCHED_FOR, Watch, survey};
 use crate::cluster::remove_abandoned_scratch;
 use crate::driver::check_endpoints;
 use crate::error::{CommandError, Sort};
+use crate::terminal::say;
+
+/// What a user should know who lets it delete.
+const MARKS: &str = "A run marks itself as alive in its canary's table, twice a minute and outside --max-requests. \
+With --yes a run counts as over only if its mark stays as it is while it is watched, so that the clocks of two \
+machines need not agree. Older growlers made no marks: what protects the tables of their runs is their age alone.";
 
 /// Options of `growler clean`.
 ///
 /// Without --endpoint: removes the folders that killed runs of this user left on this machine. With it: lists the
 /// tables that runs left there, and says of each whether it may go; with --yes those that may are deleted.
 #[derive(Debug, Args)]
+#[command(after_help = MARKS)]
 pub(crate) struct CleanCommand {
     /// Look for tables on this DynamoDB-compatible endpoint. Only names that growler's runs give count, and
     /// never those of a run that is alive or younger than an hour
@@ -29,6 +36,12 @@ pub(crate) struct CleanCommand {
     /// Delete them, rather than only list them
     #[arg(long, requires = "endpoint")]
     yes: bool,
+
+    /// How long to watch the marks of the runs that seem to be over, before their tables are deleted. A run that is
+    /// alive makes one every 30 s
+    #[arg(long, value_parser = super::options::duration, value_name = "TIME", requires = "yes",
+          default_value = WATCHED_FOR)]
+    watch: Duration,
 
     /// Allow an endpoint that is not on this machine
     #[arg(long, requires = "endpoint")]
@@ -48,9 +61,9 @@ impl CleanCommand {
         match &self.endpoint {
             None => {
                 let removed = remove_abandoned_scratch().environment()?;
-                super::print(
-                    &removed.iter().map(|path| format!("removed {}\n", path.display())).collect::<String>(),
-                );
+                for path in &removed {
+                    super::print(&format!("removed {}", path.display()));
+                }
                 super::print(&format!("{} of killed runs removed", count(removed.len(), "folder")));
                 Ok(Verdict::Pass)
             }
@@ -75,34 +88,44 @@ impl CleanCommand {
         });
         let client = factory.environment()?.client(0).environment()?;
         let found = survey(&client, Timestamp::now()).await.environment()?;
-        let (mut gone, mut failed) = (0, 0);
+        self.watch(&found).await;
+        let (mut watch, mut gone, mut failed) = (Watch::default(), 0, 0);
         for leftover in &found {
-            let line = match self.settle(&client, leftover).await {
-                Ok(line) => line,
-                Err(why) => {
-                    failed += 1;
-                    why
-                }
-            };
-            gone += usize::from(matches!(leftover.fate, Fate::Abandoned(_)));
+            let fate =
+                if self.yes { watch.look_again(&client, leftover).await } else { leftover.fate.clone() };
+            gone += usize::from(matches!(fate, Fate::Abandoned { .. }));
+            let settled = self.settle(&client, &leftover.table, &fate).await;
+            failed += usize::from(settled.is_err());
+            let line = settled.unwrap_or_else(|why| why);
             super::print(&format!("{}  {line}", leftover.table));
         }
         super::print(&self.summary(gone, failed, found.len() - gone));
         Ok(if failed == 0 { Verdict::Pass } else { Verdict::Environment })
     }
 
+    /// Gives the runs that seem to be over the time to show that they are not.
+    async fn watch(&self, found: &[Leftover]) {
+        let some_may_go = found.iter().any(|leftover| matches!(leftover.fate, Fate::Abandoned { .. }));
+        if self.yes && some_may_go {
+            let seconds = self.watch.as_secs_f64();
+            say(&format!("watching for {seconds} s whether a run marks itself as alive"));
+            tokio::time::sleep(self.watch).await;
+        }
+    }
+
     /// Deletes the table if it may go and that is wanted. What is, or what went wrong, as a line.
-    async fn settle(&self, client: &Client, leftover: &Leftover) -> Result<String, String> {
-        match &leftover.fate {
-            Fate::Abandoned(age) if !self.yes => {
+    async fn settle(&self, client: &Client, table: &str, fate: &Fate) -> Result<String, String> {
+        match fate {
+            Fate::Abandoned { age, .. } if !self.yes => {
                 Ok(format!("may go: its run began {} ago and is over", words(*age)))
             }
-            Fate::Abandoned(_) => match tables::remove(client, &leftover.table).await {
+            Fate::Abandoned { .. } => match tables::remove(client, table).await {
                 Ok(()) => Ok("deleted".to_owned()),
                 Err(e) => Err(format!("NOT deleted: {e}")),
             },
-            Fate::Young(age) => Ok(format!("kept: its run began {} ago, and may still go on", words(*age))),
+            Fate::Young(age) => Ok(format!("kept: it is {} old, and its run may still go on", words(*age))),
             Fate::Alive(since) => Ok(format!("kept: its run is alive, and said so {} ago", words(*since))),
+            Fate::Stirring => Ok("kept: its run is alive, and said so just now".to_owned()),
             Fate::Foreign => Ok("kept: no run of growler gives such a name".to_owned()),
             Fate::Unsure(why) => Ok(format!("kept: whether its run is alive cannot be found out: {why}")),
         }

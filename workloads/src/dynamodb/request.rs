@@ -5,6 +5,7 @@
 
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::caps::Units;
 use super::value::{Item, Number, Pairs};
@@ -304,6 +305,9 @@ pub struct TableDescription {
     /// `CREATING`, `ACTIVE`, `DELETING` and so on.
     #[serde(rename = "TableStatus")]
     pub table_status: String,
+    /// When it was made, where the server says: seconds since 1970, or whatever else it takes for a time.
+    #[serde(rename = "CreationDateTime", default)]
+    pub creation_date_time: Option<Value>,
 }
 
 /// Lists the tables, a page at a time.
