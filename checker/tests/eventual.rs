@@ -14,6 +14,8 @@ mod reading;
 mod rules;
 #[path = "eventual/rules_of_siblings.rs"]
 mod rules_of_siblings;
+#[path = "eventual/sentences.rs"]
+mod sentences;
 #[path = "eventual/set_full.rs"]
 mod set_full;
 #[path = "eventual/simulated.rs"]

@@ -23,6 +23,7 @@ use serde_json::{Value, json};
 
 use super::faults::{Fault, faults};
 use super::findings::Findings;
+use super::words::moment;
 use crate::anomaly;
 use crate::history::{Event, Operation, Outcome, Process, pair};
 use crate::verdict::{Budget, Check, CheckResult};
@@ -81,8 +82,8 @@ struct Era<'h> {
     /// The position of the event that it begins with; 0 for the first, which begins with the history.
     begun: usize,
     time: u64,
-    /// The `index` of the event that began the oldest partition in force, if there is one.
-    partition: Option<u64>,
+    /// The event that began the oldest partition in force, if there is one.
+    partition: Option<&'h Event>,
     /// Something other than a partition keeps nodes from answering.
     otherwise_disturbed: bool,
     sides: Sides<'h>,
@@ -106,7 +107,7 @@ fn eras(events: &[Event]) -> Vec<Era<'_>> {
         };
         let mut partitions =
             faults.iter().filter(in_force).filter(|fault| fault.kind == "partition").peekable();
-        let partition = partitions.peek().map(|fault| fault.index);
+        let partition = partitions.peek().map(|fault| &events[fault.begun]);
         let sides = Sides::new(&nodes, partitions.flat_map(|fault| cut_links(fault.value)));
         let otherwise_disturbed = faults
             .iter()
@@ -188,6 +189,8 @@ impl Share {
 struct Judged {
     share: Share,
     nodes: usize,
+    /// When the partition began.
+    since: u64,
     /// The first operations that were not served.
     refused: Vec<u64>,
 }
@@ -228,8 +231,8 @@ impl<'e> Count<'e> {
         if noticed && counts && !era.otherwise_disturbed && next.is_none_or(|next| ret < next) {
             let is_majority = nodes * 2 > era.sides.of.len();
             if is_majority { &mut self.majority } else { &mut self.minority }.take(served);
-            let judged = self.judged.entry((partition, name.as_str())).or_default();
-            judged.nodes = *nodes;
+            let judged = self.judged.entry((partition.index, name.as_str())).or_default();
+            (judged.nodes, judged.since) = (*nodes, partition.time);
             judged.share.take(served);
             if !served && judged.refused.len() < SHOWN {
                 judged.refused.push(operation.index);
@@ -250,8 +253,9 @@ impl<'e> Count<'e> {
             let what = if floor.writes_only { "writes" } else { "operations" };
             findings.anomaly(anomaly::UNAVAILABLE, None, judged.refused, vec![partition], || {
                 format!(
-                    "During the partition of event {partition}, the side {side} served {served} of {operations} \
-                     {what} ({:.1} %), where {:.1} % must be.",
+                    "During the partition that began at {}, the side {side} served {served} of {operations} {what} \
+                     ({:.1} %), where {:.1} % must be.",
+                    moment(judged.since),
                     100.0 * served as f64 / operations as f64,
                     100.0 * floor.share
                 )

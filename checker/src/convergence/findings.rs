@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::history::Key;
+use crate::linearizability::explain::clipped;
 use crate::verdict::{Anomaly, CheckResult, Validity};
 
 /// Anomalies of one kind that a verdict shows. More would not be read.
@@ -118,6 +119,14 @@ pub(crate) fn distribution(mut values: Vec<u64>) -> Value {
 /// `key k7`, or `the object` where there are no keys.
 pub(crate) fn named(key: Option<&Key>) -> String {
     key.map_or_else(|| "the object".to_owned(), |key| format!("key {key}"))
+}
+
+/// A value in a sentence: null stands for the absence of one.
+pub(crate) fn shown(value: Option<&Value>) -> String {
+    match value {
+        None | Some(Value::Null) => "nothing".to_owned(),
+        Some(value) => clipped(&value.to_string()),
+    }
 }
 
 #[cfg(test)]

@@ -32,14 +32,16 @@ use serde_json::Value;
 use super::causes;
 use super::counted;
 use super::ending::{End, Quiet};
-use super::findings::{Findings, named};
+use super::findings::{Findings, named, shown};
 use super::holding::{Agreement, agreement, shows, written, written_twice};
 use super::order::{Act, Book, Dot, Order, Place, Rules, covers};
 use super::replicas::SETTLE;
 use super::sensitivity::{Kind, Scope, measure};
+use super::words::{when, who};
 use crate::anomaly;
 use crate::history::hash::Fast;
 use crate::history::{Event, Outcome};
+use crate::linearizability::explain::capitalised;
 use crate::sensitivity::{Sensitivity, SensitivityPlan};
 use crate::verdict::{Budget, Check, CheckResult};
 
@@ -192,18 +194,22 @@ impl Audit<'_, '_> {
 
     fn report(&mut self, answer: Place, delete: Place, writer: Option<Place>) {
         let book = self.book;
-        let (answer, delete) = (book.operation(answer), book.operation(delete));
+        let read = book.operation(answer);
         let writer = writer.map(|writer| book.operation(writer).index).into_iter();
-        let ops = writer.chain([delete.index, answer.index]).collect();
-        self.findings.anomaly(anomaly::RESURRECTED, answer.key(), ops, Vec::new(), || {
-            let node = answer.node().map_or_else(String::new, |node| format!(" on {node}"));
-            format!(
-                "The delete of {} at event {} was acknowledged and had replaced {}, which was read again{node} at event {}.",
-                named(answer.key()),
-                delete.index,
-                answer.result().unwrap_or(&Value::Null),
-                answer.index
-            )
+        let ops = writer.chain([book.operation(delete).index, read.index]).collect();
+        self.findings.anomaly(anomaly::RESURRECTED, read.key(), ops, Vec::new(), || {
+            let node = read.node().map_or_else(String::new, |node| format!(" on {node}"));
+            // Beside a tombstone, a value can be back of which the answer tells the version alone.
+            let value = read.result().filter(|value| !value.is_null());
+            let back = value.map_or_else(|| "a value".to_owned(), |value| shown(Some(value)));
+            capitalised(&format!(
+                "{} deleted {} {}, which replaced {back}, and {} read that again{node} {}.",
+                who(book, delete),
+                named(read.key()),
+                when(book, delete),
+                who(book, answer),
+                when(book, answer)
+            ))
         });
     }
 

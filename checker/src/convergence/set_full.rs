@@ -29,13 +29,14 @@
 //! All of it takes time linear in the number of operations and of elements read.
 
 mod missing;
+mod told;
 
 use std::collections::{HashMap, HashSet};
 
 use missing::Missing;
 use serde_json::Value;
 
-use super::findings::{Findings, distribution, named};
+use super::findings::{Findings, distribution};
 use super::sensitivity::{Kind, Scope, measure};
 use crate::anomaly;
 use crate::history::hash::Fast;
@@ -108,7 +109,7 @@ struct Known {
 struct Element<'h> {
     value: &'h Value,
     /// The last `add`, and where it was invoked.
-    add: u64,
+    add: &'h Operation<'h>,
     call: usize,
     /// Where the first `add` that did not fail was invoked; none if all failed.
     attempted: Option<usize>,
@@ -154,6 +155,8 @@ struct Object<'h> {
     held: HashSet<&'h Value, Fast>,
     /// Whether any of them was.
     replicas: bool,
+    /// Whether the history has times.
+    timed: bool,
 }
 
 impl<'h> Object<'h> {
@@ -165,6 +168,7 @@ impl<'h> Object<'h> {
             members: Vec::new(),
             held: HashSet::default(),
             replicas: false,
+            timed: operations.iter().any(|operation| operation.invocation.time > 0),
         };
         let mut replicas: HashMap<&'h str, &'h Operation<'h>, Fast> = HashMap::default();
         let mut places: HashMap<&'h Value, Place, Fast> = HashMap::default();
@@ -199,14 +203,14 @@ impl<'h> Object<'h> {
         object
     }
 
-    fn add(&mut self, operation: &Operation<'h>, places: &mut HashMap<&'h Value, Place, Fast>) {
+    fn add(&mut self, operation: &'h Operation<'h>, places: &mut HashMap<&'h Value, Place, Fast>) {
         let may_be = (operation.outcome() != Outcome::Fail).then_some(operation.call);
         let next = Place::try_from(self.elements.len()).unwrap_or(Place::MAX);
         let place = *places.entry(operation.argument()).or_insert(next);
         if place == next {
             self.elements.push(Element {
                 value: operation.argument(),
-                add: operation.index,
+                add: operation,
                 call: operation.call,
                 attempted: may_be,
                 removed: false,
@@ -218,7 +222,7 @@ impl<'h> Object<'h> {
             return;
         }
         let element = &mut self.elements[place as usize];
-        (element.add, element.call) = (operation.index, operation.call);
+        (element.add, element.call) = (operation, operation.call);
         element.attempted = element.attempted.or(may_be);
     }
 
@@ -256,8 +260,8 @@ impl<'h> Object<'h> {
                     anomaly::UNEXPECTED_ELEMENT,
                     self.key,
                     vec![operation.index],
-                    add.into_iter().collect(),
-                    || unexpected(self.key, value, add.is_some()),
+                    add.map(|add| add.index).into_iter().collect(),
+                    || self.unexpected(operation, value, add.is_some()),
                 );
             }
         }
@@ -271,7 +275,7 @@ impl<'h> Object<'h> {
             HashSet::with_capacity_and_hasher(values.len(), Fast::default());
         for value in values.iter().filter(|value| !seen.insert(value)) {
             findings.anomaly(anomaly::DUPLICATE_ELEMENT, self.key, vec![operation.index], Vec::new(), || {
-                format!("Element {value} is more than once in one read of {}.", named(self.key))
+                self.twice(operation, value)
             });
         }
     }
@@ -356,15 +360,6 @@ fn elements_of(value: &Value) -> Option<&[Value]> {
     }
 }
 
-fn unexpected(key: Option<&Key>, value: &Value, is_tracked: bool) -> String {
-    let why = if is_tracked {
-        "before anybody had tried to add it in a way that could succeed"
-    } else {
-        "and nobody ever tried to add it"
-    };
-    format!("Element {value} was read from {}, {why}.", named(key))
-}
-
 /// How many elements there were of each fate.
 #[derive(Default)]
 struct Totals {
@@ -426,30 +421,16 @@ impl Audit {
         let read = |number: Option<ReadPlace>| {
             number.map(|number| object.read_at(number).operation.index).into_iter()
         };
-        let seen = match element.last_present {
-            Some(number) => {
-                format!("last seen by the read of event {}", object.read_at(number).operation.index)
-            }
-            None => "never seen".to_owned(),
-        };
-        let ops = read(element.last_absent).chain([element.add]).collect();
+        let ops = read(element.last_absent).chain([element.add.index]).collect();
         let context = read(element.last_present).collect();
-        self.findings.anomaly(anomaly::LOST_ELEMENT, object.key, ops, context, || {
-            let known =
-                if element.last_present.is_some() { "was added" } else { "was added and acknowledged" };
-            format!("Element {} of {} {known}, {seen}, and is lost.", element.value, named(object.key))
-        });
+        self.findings.anomaly(anomaly::LOST_ELEMENT, object.key, ops, context, || object.told_lost(element));
     }
 
     fn stale(&mut self, object: &Object<'_>, element: &Element<'_>, latency_ms: u64) {
         let read = element.last_absent.map(|number| object.read_at(number).operation.index);
-        let ops = read.into_iter().chain([element.add]).collect();
+        let ops = read.into_iter().chain([element.add.index]).collect();
         self.findings.anomaly(anomaly::STALE_ELEMENT, object.key, ops, Vec::new(), || {
-            format!(
-                "Element {} of {} was still missing from a read invoked {latency_ms} ms after it was known to be there.",
-                element.value,
-                named(object.key)
-            )
+            object.told_stale(element, latency_ms)
         });
     }
 

@@ -36,6 +36,7 @@ use super::trails::Logs;
 use super::words;
 use crate::anomaly;
 use crate::history::Event;
+use crate::linearizability::explain::capitalised;
 use crate::sensitivity::{Sensitivity, SensitivityPlan};
 use crate::verdict::{Anomaly, Budget, Check, CheckResult, Validity};
 use column::Column;
@@ -255,14 +256,14 @@ impl<'b, 'h> Audit<'b, 'h> {
 
 fn too_stale(book: &Book<'_>, behind: Behind, read: Place, max_ns: u64) -> Anomaly {
     let (write, look) = (words::deed(book, behind.write), words::deed(book, read));
-    let explanation = format!(
+    let explanation = capitalised(&format!(
         "{} {write}; {} later {} began a read and {look}, which lacks it ({} versions behind; allowed are {}).",
         words::who(book, behind.write),
         words::lapse(behind.time_ns),
         words::who(book, read),
         behind.versions,
         words::lapse(max_ns),
-    );
+    ));
     let mut ops = vec![book.operation(behind.write).index, book.operation(read).index];
     ops.sort_unstable();
     Anomaly {

@@ -2,8 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
+use super::findings::shown;
 use super::order::{Act, Book, Entry, Order, Place};
 use crate::history::Operation;
+use crate::linearizability::explain;
 
 /// Operations that were judged, and those of them that did not keep the promise.
 #[derive(Debug, Clone, Copy, Default)]
@@ -28,7 +30,7 @@ impl Rate {
 }
 
 /// A moment of the run, for people.
-fn moment(ns: u64) -> String {
+pub(super) fn moment(ns: u64) -> String {
     format!("{}.{:03} s", ns / 1_000_000_000, ns / 1_000_000 % 1_000)
 }
 
@@ -44,12 +46,20 @@ fn version(book: &Book<'_>, place: Place) -> Option<String> {
     match book.order(place) {
         Order::Clock => {
             let dots: Vec<_> = book.dots(place)?.iter().map(|&dot| book.show(dot)).collect();
-            Some(if dots.is_empty() { "no version".to_owned() } else { dots.join("|") })
+            Some(if dots.is_empty() {
+                "no version".to_owned()
+            } else {
+                format!("version {}", dots.join("|"))
+            })
         }
         Order::Timestamp => Some(
-            entry.stamp.map_or("no timestamp".to_owned(), |stamp| format!("{},{}", stamp.ns, stamp.node)),
+            entry
+                .stamp
+                .map_or("no timestamp".to_owned(), |stamp| format!("version {},{}", stamp.ns, stamp.node)),
         ),
-        Order::Integer => Some(entry.number.map_or("no version".to_owned(), |number| number.to_string())),
+        Order::Integer => {
+            Some(entry.number.map_or("no version".to_owned(), |number| format!("version {number}")))
+        }
         Order::RealTime | Order::Nothing => None,
     }
 }
@@ -67,23 +77,26 @@ pub(super) fn deed(book: &Book<'_>, place: Place) -> String {
     let deed = match (entry.act, operation.f()) {
         (Act::Read, _) => match operation.result() {
             None | Some(Value::Null) => format!("found nothing in {key}"),
-            Some(value) => format!("read {value} from {key}"),
+            value => format!("read {} from {key}", shown(value)),
         },
         (Act::Delete, _) => format!("deleted {key}"),
         (_, "cas") => {
             let argument = operation.argument();
-            let part = |at: usize| argument.get(at).unwrap_or(&Value::Null).clone();
+            let part = |at: usize| shown(argument.get(at));
             format!("replaced {} by {} in {key}", part(0), part(1))
         }
-        (_, "write") => format!("wrote {} to {key}", operation.argument()),
-        (_, f) => format!("did `{f}` {} on {key}", operation.argument()),
+        (_, "write") => format!("wrote {} to {key}", shown(Some(operation.argument()))),
+        (_, f) if operation.argument().is_null() => format!("did `{f}` on {key}"),
+        (_, f) => format!("did `{f}` {} on {key}", shown(Some(operation.argument()))),
     };
     let when = match operation.completion.filter(|_| entry.is_ok()) {
+        Some(_) if !is_timed(book) => format!("event {}", operation.index),
+        None if !is_timed(book) => format!("event {}, never answered", operation.index),
         Some(answer) => format!("answered at {}", moment(answer.time)),
         None => format!("begun at {} and never answered", moment(operation.invocation.time)),
     };
     match version(book, place) {
-        Some(version) if entry.is_ok() => format!("{deed} (version {version}, {when})"),
+        Some(version) if entry.is_ok() => format!("{deed} ({version}, {when})"),
         _ => format!("{deed} ({when})"),
     }
 }
@@ -103,7 +116,17 @@ pub(super) fn noun(operation: &Operation<'_>) -> String {
 
 /// Who did it.
 pub(super) fn who(book: &Book<'_>, place: Place) -> String {
-    format!("client {}", book.sessions[book.entry_at(place).session as usize].client)
+    explain::who(book.operation(place))
+}
+
+/// When it was called and answered.
+pub(super) fn when(book: &Book<'_>, place: Place) -> String {
+    explain::when(book.operation(place), is_timed(book))
+}
+
+/// Whether the history has times.
+fn is_timed(book: &Book<'_>) -> bool {
+    book.operations.iter().any(|operation| operation.invocation.time > 0)
 }
 
 /// How many keys compare by which order, and what else all checks count.

@@ -29,7 +29,9 @@ use open::Open;
 use serde_json::Value;
 
 use crate::anomaly;
+use crate::convergence::findings::shown;
 use crate::history::{Event, Operation, Outcome, pair};
+use crate::linearizability::explain::{capitalised, when, who};
 use crate::sensitivity::{Sensitivity, SensitivityPlan};
 use crate::verdict::{Anomaly, Budget, Check, CheckResult, Validity};
 
@@ -78,7 +80,8 @@ impl Bank {
         let (books, source) = self.books(operations);
         let transfers: Vec<Transfer<'_>> = operations.iter().filter_map(Transfer::of).collect();
         let open = Open::of(&transfers);
-        Ledger { books, source, transfers, open }
+        let timed = operations.iter().any(|operation| operation.invocation.time > 0);
+        Ledger { books, source, transfers, open, timed }
     }
 }
 
@@ -204,9 +207,22 @@ struct Ledger<'h> {
     source: Option<Operation<'h>>,
     transfers: Vec<Transfer<'h>>,
     open: Open,
+    /// Whether the history has times.
+    timed: bool,
 }
 
 impl<'h> Ledger<'h> {
+    /// When an operation was called and answered, in words.
+    fn when(&self, operation: &Operation<'_>) -> String {
+        when(operation, self.timed)
+    }
+
+    /// Who moved how much and when, in words.
+    fn tell(&self, Transfer { operation, from, to, amount }: &Transfer<'_>) -> String {
+        let (who, when) = (who(operation), self.when(operation));
+        format!("{who} moved from {from} to {to} {when}, {amount},")
+    }
+
     /// An audit that has seen no read yet.
     fn audit(&self) -> Audit<'_, 'h> {
         Audit { ledger: self, last_right: None, found: BTreeMap::new() }
@@ -229,61 +245,63 @@ impl Audit<'_, '_> {
             return Err(format!(
                 "event {}: a bank's read must return an object of balances, not {}",
                 read.index,
-                read.result().unwrap_or(&Value::Null)
+                shown(read.result())
             ));
         };
-        let who = read.session().map_or_else(|| "someone".to_owned(), |session| format!("client {session}"));
         let mut complete = true;
         for account in &self.ledger.books.accounts {
             let Some(balance) = balances.get(account).and_then(Value::as_i64) else {
-                let found = balances.get(account).map_or("nothing".to_owned(), Value::to_string);
                 complete = false;
-                let text = format!("{who} read account {account} and found {found} instead of a balance.");
-                self.note(anomaly::NIL_BALANCE, vec![read.index], text);
+                let found = shown(balances.get(account));
+                let did = format!("found {found} instead of a balance in account {account}");
+                self.note(anomaly::NIL_BALANCE, vec![read.index], self.told(read, &did) + ".");
                 continue;
             };
             if balance < 0 {
-                let text = format!("{who} read a balance of {balance} in account {account}.");
-                self.note(anomaly::NEGATIVE_VALUE, vec![read.index], text);
+                let did = format!("read a balance of {balance} in account {account}");
+                self.note(anomaly::NEGATIVE_VALUE, vec![read.index], self.told(read, &did) + ".");
             }
         }
         if let Some((account, balance)) =
             balances.iter().find(|(name, _)| !self.ledger.books.accounts.contains(*name))
         {
-            let text = format!("{who} read {balance} in account {account}, which does not exist.");
-            self.note(anomaly::UNEXPECTED_KEY, vec![read.index], text);
+            let told = self.told(read, &format!("read {} in account {account}", shown(Some(balance))));
+            self.note(anomaly::UNEXPECTED_KEY, vec![read.index], told + ", which does not exist.");
             complete = false;
         }
         if let Some(expected) = self.ledger.books.total.filter(|_| complete && is_snapshot(read)) {
             let total = balances.values().filter_map(Value::as_i64).map(i128::from).sum::<i128>();
-            self.total(read, &who, total, expected);
+            self.total(read, total, expected);
         }
         Ok(())
     }
 
     /// Judges the total of a snapshot that shows every account.
-    fn total(&mut self, read: &Operation<'_>, who: &str, total: i128, expected: i128) {
-        if total == expected {
+    fn total(&mut self, read: &Operation<'_>, total: i128, expected: i128) {
+        let off = total - expected;
+        if off == 0 {
             self.last_right = Some(read.index);
             return;
         }
-        let off = total - expected;
+        let told = self.told(read, &format!("read a total of {total} instead of {expected}"));
         if let Some(place) = self.ledger.open.during(read, off.abs(), &self.ledger.transfers) {
             let transfer = &self.ledger.transfers[place];
-            let half = if off < 0 { "left the one but had not reached the other" } else { "was in both" };
-            let text = format!(
-                "{who} read a total of {total} instead of {expected}: {} on its way from {} to {} {half}.",
-                transfer.amount, transfer.from, transfer.to
-            );
+            let half = if off < 0 { "had left the one and not reached the other" } else { "was in both" };
+            let text = format!("{told}: what {} {half}.", self.ledger.tell(transfer));
             let mut ops = vec![read.index, transfer.operation.index];
             ops.sort_unstable();
             self.note(anomaly::TORN_READ, ops, text);
             return;
         }
-        let text = format!("{who} read a total of {total} instead of {expected} in one transaction.");
+        let text = format!("{told}, in one transaction.");
         let mut ops: Vec<u64> = self.ledger.source.map(|source| source.index).into_iter().collect();
         ops.push(read.index);
         self.note(anomaly::WRONG_TOTAL, ops, text);
+    }
+
+    /// Who did it and when, in words.
+    fn told(&self, read: &Operation<'_>, did: &str) -> String {
+        format!("{} {did} {}", capitalised(&who(read)), self.ledger.when(read))
     }
 
     fn note(&mut self, kind: &'static str, ops: Vec<u64>, explanation: String) {

@@ -298,7 +298,7 @@ pub(super) fn listed(told: &[String]) -> String {
 }
 
 /// A value of which a person need not see all.
-pub(super) fn clipped(value: &str) -> String {
+pub(crate) fn clipped(value: &str) -> String {
     match value.char_indices().nth(LETTERS) {
         Some((end, _)) => format!("{}…", &value[..end]),
         None => value.to_owned(),

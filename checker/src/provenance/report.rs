@@ -6,7 +6,7 @@ use super::says::{Facet, Kind, brought};
 use super::sources::{NEVER, Source, position};
 use super::versions::Wrong;
 use crate::anomaly;
-use crate::convergence::findings::{Findings, named};
+use crate::convergence::findings::{Findings, named, shown as nothing_or};
 use crate::history::{Event, Operation, Outcome};
 use crate::linearizability::explain::{capitalised, when, who};
 use crate::verdict::CheckResult;
@@ -92,10 +92,11 @@ impl<'o, 'h> Report<'o, 'h> {
                     format!("which {} tried to write, and that certainly failed", who(witness))
                 }
                 (anomaly::FUTURE_READ, Some(witness)) => {
-                    let index = witness.index;
+                    let timed = self.operations.iter().any(|operation| operation.invocation.time > 0);
                     format!(
-                        "which {} was the first to write, from event {index} on, after the answer",
-                        who(witness)
+                        "which {} was the first to write, after the answer {}",
+                        who(witness),
+                        when(witness, timed)
                     )
                 }
                 _ => "which nobody had tried to write".to_owned(),
@@ -181,7 +182,7 @@ impl<'o, 'h> Report<'o, 'h> {
                 Some(other) => format!(
                     "{beside}, but {} was shown {} beside version {}: a version has one value, and a write one version",
                     who(other),
-                    other.result().unwrap_or(&Value::Null),
+                    nothing_or(other.result()),
                     version(other)
                 ),
             };

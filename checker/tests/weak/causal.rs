@@ -36,11 +36,11 @@ fn an_effect_without_its_cause_through_two_others() {
     assert_eq!(ops, [0, 2, 4, 6, 8, 10]);
     assert_eq!(
         text,
-        "client 0 wrote 1 to key photo (version n1/1:1, answered at 0.001 s); then the same client wrote 2 to key \
-         note (version n1/2:1, answered at 0.003 s); client 1 read 2 from key note (version n1/2:1, answered at \
-         0.005 s); then the same client wrote 3 to key reply (version n2/1:1, answered at 0.007 s); client 2 read \
-         3 from key reply (version n2/1:1, answered at 0.009 s); then the same client found nothing in key photo \
-         (version no version, answered at 0.011 s), which lacks the first."
+        "Process 0 wrote 1 to key photo (version n1/1:1, answered at 0.001 s); then the same one wrote 2 to key \
+         note (version n1/2:1, answered at 0.003 s); process 1 read 2 from key note (version n1/2:1, answered at \
+         0.005 s); then the same one wrote 3 to key reply (version n2/1:1, answered at 0.007 s); process 2 read \
+         3 from key reply (version n2/1:1, answered at 0.009 s); then the same one found nothing in key photo \
+         (no version, answered at 0.011 s), which lacks the first."
     );
     let seen = clock(album().read(2, 1), "n1/1:1", "n1/1:1").events();
     assert_eq!(check(&seen).valid, Validity::Valid);

@@ -32,7 +32,7 @@ fn a_client_that_misses_its_own_write() {
     let result = check(&events);
     assert_eq!(
         result.anomalies[0].explanation,
-        "client 1 wrote 5 to key k7 (version n1/1:1, answered at 0.001 s) and then read 6 from key k7 (version \
+        "Process 1 wrote 5 to key k7 (version n1/1:1, answered at 0.001 s) and then read 6 from key k7 (version \
          n2/1:1, answered at 0.005 s), which lacks version n1/1:1 of key k7."
     );
     let rates = &result.stats["read-your-writes"];
@@ -82,9 +82,9 @@ fn a_reader_that_sees_the_later_of_two_writes_only() {
     assert_eq!(result.anomalies.len(), 1);
     assert_eq!(
         anomaly.explanation,
-        "client 0 wrote 1 to key a (version n1/1:1, answered at 0.001 s) and then wrote 2 to key b (version \
-         n1/2:1, answered at 0.003 s); client 1 read 2 from key b (version n1/2:1, answered at 0.005 s), which \
-         includes the second, and then found nothing in key a (version no version, answered at 0.007 s), which \
+        "Process 0 wrote 1 to key a (version n1/1:1, answered at 0.001 s) and then wrote 2 to key b (version \
+         n1/2:1, answered at 0.003 s); process 1 read 2 from key b (version n1/2:1, answered at 0.005 s), which \
+         includes the second, and then found nothing in key a (no version, answered at 0.007 s), which \
          lacks version n1/1:1 of key a."
     );
 }

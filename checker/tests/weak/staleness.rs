@@ -49,7 +49,7 @@ fn a_bound_is_a_gate_with_a_certificate() {
     assert_eq!((anomaly.kind.as_str(), &anomaly.ops[..]), ("too-stale", &[2, 6][..]));
     assert_eq!(
         anomaly.explanation,
-        "client 0 wrote 2 to key k (version n1/1:2, answered at 0.003 s); 3.000 ms later client 1 began a read and \
+        "Process 0 wrote 2 to key k (version n1/1:2, answered at 0.003 s); 3.000 ms later process 1 began a read and \
          read 1 from key k (version n1/1:1, answered at 0.007 s), which lacks it (2 versions behind; allowed are \
          2.000 ms)."
     );

@@ -9,6 +9,7 @@ use crate::anomaly::CAUSALITY_VIOLATED;
 use crate::convergence::order::{Book, Place};
 use crate::convergence::words::{Rate, deed, who};
 use crate::history::Outcome;
+use crate::linearizability::explain::capitalised;
 use crate::verdict::{Anomaly, CheckResult, Validity};
 
 /// So many violations of each sort are shown; all are counted.
@@ -42,7 +43,7 @@ impl<'b, 'h> Report<'b, 'h> {
                 }
                 (None, None) => format!("{look}, which nobody ever wrote."),
             };
-            self.add(read, write.into_iter().chain([read]), text);
+            self.add(read, write.into_iter().chain([read]), &text);
             let failed = failed.filter(|_| write.is_none()).map(|failed| self.book.operation(failed).index);
             if let Some(anomaly) = self.anomalies.last_mut() {
                 anomaly.context.extend(failed);
@@ -77,7 +78,7 @@ impl<'b, 'h> Report<'b, 'h> {
             };
             let Some(way) = pasts.way(place, |_| [], lacked) else { continue };
             let text = format!("{}, which lacks the first.", self.tell(&way));
-            self.add(place, way.into_iter().map(|(_, hop)| hop), text);
+            self.add(place, way.into_iter().map(|(_, hop)| hop), &text);
         }
     }
 
@@ -90,7 +91,7 @@ impl<'b, 'h> Report<'b, 'h> {
                 "{}; but the store orders the version of the last before that of the first.",
                 self.tell(&way)
             );
-            self.add(last, way.into_iter().map(|(_, hop)| hop), text);
+            self.add(last, way.into_iter().map(|(_, hop)| hop), &text);
         }
     }
 
@@ -100,7 +101,7 @@ impl<'b, 'h> Report<'b, 'h> {
             let step = (at > 0).then_some(step);
             let (who, deed) = (who(self.book, place), deed(self.book, place));
             match step {
-                Some(Step::Session) => format!("then the same client {deed}"),
+                Some(Step::Session) => format!("then the same one {deed}"),
                 Some(Step::Version) => format!("over that, {who} {deed}"),
                 Some(Step::Read) | None => format!("{who} {deed}"),
             }
@@ -108,7 +109,7 @@ impl<'b, 'h> Report<'b, 'h> {
         told.collect::<Vec<_>>().join("; ")
     }
 
-    fn add(&mut self, last: Place, places: impl Iterator<Item = Place>, explanation: String) {
+    fn add(&mut self, last: Place, places: impl Iterator<Item = Place>, explanation: &str) {
         let mut ops: Vec<u64> = places.map(|place| self.book.operation(place).index).collect();
         ops.sort_unstable();
         ops.dedup();
@@ -117,7 +118,7 @@ impl<'b, 'h> Report<'b, 'h> {
             key: self.book.operation(last).key().cloned(),
             ops,
             context: Vec::new(),
-            explanation,
+            explanation: capitalised(explanation),
             cycle: Vec::new(),
         });
     }

@@ -9,6 +9,7 @@ use super::sight::Sighting;
 use crate::convergence::order::{Book, Place};
 use crate::convergence::trails::Missing;
 use crate::convergence::words::{Rate, deed, key, who};
+use crate::linearizability::explain::capitalised;
 use crate::verdict::{Anomaly, CheckResult, Validity};
 
 /// Of each guarantee, so many violations are shown; all are counted.
@@ -96,7 +97,7 @@ impl<'b, 'h> Report<'b, 'h> {
             key: book.operation(place).key().cloned(),
             ops,
             context: Vec::new(),
-            explanation,
+            explanation: capitalised(&explanation),
             cycle: Vec::new(),
         }
     }
