@@ -36,6 +36,8 @@ pub enum Bug {
     /// See [`catalogue()`].
     DeletedComesBack,
     /// See [`catalogue()`].
+    DecidedEarly,
+    /// See [`catalogue()`].
     HintDropped,
     /// See [`catalogue()`].
     HintToWrongNode,

@@ -104,3 +104,31 @@ async fn deleted_items_come_back_with_the_bug_deleted_comes_back_only() {
     assert_eq!(deleted_items_that_are_there(Bugs::NONE).await, 0);
     assert!(deleted_items_that_are_there(Bugs::with(Bug::DeletedComesBack)).await > 0);
 }
+
+/// In how many races to make the same item not exactly one writer was told that it won.
+async fn races_without_one_winner(bugs: Bugs) -> usize {
+    let cluster = Cluster::with_bugs(&[("partitions", "1")], bugs).await;
+    let node = cluster.node("n1");
+    let mut wrong = 0;
+    for race in 0..60 {
+        let key = format!("key{race}");
+        let write = async |n: u64| {
+            let mutation = Mutation {
+                table: String::from("things"),
+                key: primary(&key),
+                action: Action::Put(item(&key, n)),
+                condition: Some(Condition::AttributeNotExists(Path::attribute("k"))),
+            };
+            node.write(mutation, &Ask::default()).await.unwrap().reply.is_ok()
+        };
+        let (a, b, c, d) = tokio::join!(write(1), write(2), write(3), write(4));
+        wrong += usize::from([a, b, c, d].into_iter().filter(|won| *won).count() != 1);
+    }
+    wrong
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_race_has_two_winners_with_the_bug_decided_early_only() {
+    assert_eq!(races_without_one_winner(Bugs::NONE).await, 0);
+    assert!(races_without_one_winner(Bugs::with(Bug::DecidedEarly)).await > 0);
+}

@@ -123,6 +123,17 @@ pub(super) const CATALOGUE: &[BugInfo] = &[
         quiet: &["--workload", "set", "--faults", "none"],
     },
     BugInfo {
+        bug: Bug::DecidedEarly,
+        name: "decided-early",
+        about: "one conditional write in fifty is decided before it is proposed, and applied unchecked: it races with \
+                whatever is proposed at the same time",
+        stores: &["leader"],
+        expect: &["lost-update", "lost-write", "condition-held-though-it-failed"],
+        options: &["--workload", "cas-register", "--faults", "none"],
+        // Nothing is conditional there.
+        quiet: REGISTER_ALONE,
+    },
+    BugInfo {
         bug: Bug::HintDropped,
         name: "hint-dropped",
         about: "a stand-in acknowledges a write for an owner that is away, and keeps no hint of it",

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -27,6 +28,9 @@ use crate::world::{Clock, Mono, WallNanos};
 /// does not look like a fault, and shorter than clients wait.
 const PATIENCE: Duration = Duration::from_millis(900);
 
+/// Of so many conditional writes, `decided-early` decides one too early.
+const EARLY: u64 = 50;
+
 /// What a replica group with a planted bug does instead of the right thing.
 pub(super) struct Planted {
     bug: Bug,
@@ -40,6 +44,8 @@ pub(super) struct Planted {
     alone: Mutex<BTreeMap<(TableId, PrimaryKey), Option<Item>>>,
     /// `lease-on-wall-clock`: when, by the wall clock, a quorum last acknowledged this leader.
     acknowledged: Mutex<Option<WallNanos>>,
+    /// `decided-early`: how many conditional writes were proposed.
+    conditional: AtomicU64,
 }
 
 /// What the bugs ask of a leader.
@@ -58,7 +64,13 @@ impl Planted {
         context: &Arc<NodeContext>,
     ) -> Option<Arc<Self>> {
         let bug = options.bugs.on()?;
-        let here = [Bug::AckBeforeQuorum, Bug::StaleLeaderRead, Bug::SplitBrain, Bug::LeaseOnWallClock];
+        let here = [
+            Bug::AckBeforeQuorum,
+            Bug::StaleLeaderRead,
+            Bug::SplitBrain,
+            Bug::LeaseOnWallClock,
+            Bug::DecidedEarly,
+        ];
         let planted = here.contains(&bug).then(|| {
             Arc::new(Self {
                 bug,
@@ -70,6 +82,7 @@ impl Planted {
                 clock: context.clock(),
                 alone: Mutex::default(),
                 acknowledged: Mutex::default(),
+                conditional: AtomicU64::default(),
             })
         })?;
         if bug == Bug::LeaseOnWallClock {
@@ -89,7 +102,31 @@ impl Planted {
             (Bug::SplitBrain, Command::Write { table, mutation }) if self.cut_off() => {
                 self.write_alone(*table, mutation)
             }
+            (Bug::DecidedEarly, Command::Write { table, mutation }) if self.is_due(mutation) => {
+                self.decide_early(*table, mutation).await
+            }
             _ => propose(&self.raft, &self.context, command).await,
+        }
+    }
+
+    /// `decided-early`: one conditional write in so many, on a leader that has applied what came before it.
+    fn is_due(&self, mutation: &Mutation) -> bool {
+        mutation.condition.is_some()
+            && self.leading().is_some_and(|leading| leading.caught_up)
+            && self.conditional.fetch_add(1, Ordering::Relaxed) % EARLY == EARLY - 1
+    }
+
+    /// `decided-early`: condition and answer are those of the item as it is now; what is proposed has none.
+    async fn decide_early(&self, table: TableId, mutation: &Mutation) -> Result<Reply, ProposeError> {
+        let old = self.stored(table, &mutation.key)?;
+        let (reply, _) = self.decide(table, mutation, old.as_ref())?;
+        if !matches!(reply, Reply::Written(Ok(_))) {
+            return Ok(reply);
+        }
+        let unchecked = Box::new(Mutation { condition: None, ..mutation.clone() });
+        match propose(&self.raft, &self.context, Command::Write { table, mutation: unchecked }).await? {
+            Reply::Written(Ok(_)) => Ok(reply),
+            other => Ok(other),
         }
     }
 
