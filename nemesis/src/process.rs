@@ -34,7 +34,7 @@ use tokio::time::{sleep, timeout};
 
 pub use self::death::die_with_parent;
 use self::slot::{Ended, Slot};
-use self::spawner::Spawner;
+use self::spawner::{Spawner, put_down};
 use crate::cluster::{ClusterError, NodeName, ProcessState, Processes};
 
 /// How long the kernel may take to end, stop or resume a process.
@@ -181,8 +181,7 @@ impl LocalProcesses {
             on_down(&name);
         });
         slot.occupy(child, ended).map_err(|mut unwanted| {
-            let _ = unwanted.kill();
-            let _ = unwanted.wait();
+            put_down(&mut unwanted);
             error("start", node, "the cluster is being shut down")
         })
     }
@@ -295,8 +294,7 @@ pub(crate) async fn nodes_die_with_us() -> Result<(), String> {
             Ok(Some(_)) => return Ok(()),
             Ok(None) if Instant::now() < deadline => sleep(LOOK_EVERY).await,
             _ => {
-                let _ = child.kill();
-                let _ = child.wait();
+                put_down(&mut child);
                 return Err("a child outlived the thread that had forked it".to_owned());
             }
         }

@@ -6,6 +6,8 @@ use std::process::{Child, Command};
 use std::sync::mpsc;
 use std::thread;
 
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 use tokio::sync::oneshot;
 
 struct Job {
@@ -26,8 +28,7 @@ impl Spawner {
             for mut job in waiting {
                 if let Err(Ok(mut unwanted)) = job.reply.send(job.command.spawn()) {
                     // Whoever asked is gone: nobody would ever reap it.
-                    let _ = unwanted.kill();
-                    let _ = unwanted.wait();
+                    put_down(&mut unwanted);
                 }
             }
         })?;
@@ -40,4 +41,10 @@ impl Spawner {
         self.jobs.send(Job { command, reply }).map_err(|_| gone())?;
         answer.await.unwrap_or_else(|_| Err(gone()))
     }
+}
+
+/// Ends a process that nobody wants, with whatever it started: it leads a group of its own.
+pub(super) fn put_down(child: &mut Child) {
+    let _ = killpg(Pid::from_raw(child.id().cast_signed()), Signal::SIGKILL);
+    let _ = child.wait();
 }
