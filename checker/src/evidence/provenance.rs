@@ -209,6 +209,11 @@ enum Version {
     Stamp(i64, String),
 }
 
+/// Whether two versions are named in the same way. One that is named otherwise says nothing of the other.
+fn same_sort(one: &Version, other: &Version) -> bool {
+    std::mem::discriminant(one) == std::mem::discriminant(other)
+}
+
 /// The versions that an answer carries; none where it says nothing of them.
 fn versions(answer: &Operation<'_>) -> Option<Vec<Version>> {
     let extra = answer.completion.filter(|_| answer.outcome() == Outcome::Ok)?.extra();
@@ -271,8 +276,6 @@ fn has_foreign_version(object: &[Operation<'_>], answer: &Operation<'_>) -> bool
         return !shown.is_empty() && shown.iter().all(of_value);
     }
     let mut in_time = writes(object).filter(|(write, other)| *other == value && write.call < end);
-    let same_sort =
-        |one: &Version, other: &Version| std::mem::discriminant(one) == std::mem::discriminant(other);
     !in_time.any(|(write, _)| {
         let own = version_of(write);
         shown.iter().any(|version| match &own {
@@ -299,8 +302,9 @@ fn contradict(object: &[Operation<'_>], one: &Operation<'_>, other: &Operation<'
     let mut writers = writes(object).filter(|(_, written)| *written == value);
     let (Some((writer, _)), None) = (writers.next(), writers.next()) else { return false };
     let apart = !ones.iter().any(|version| others.contains(version));
+    let is_named = |own: Version| ones.iter().chain(&others).any(|version| same_sort(&own, version));
     !value.is_null()
         && apart
-        && version_of(writer).is_none()
+        && !version_of(writer).is_some_and(is_named)
         && (alone(&ones).is_some() || alone(&others).is_some())
 }
