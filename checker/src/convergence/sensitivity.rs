@@ -10,13 +10,17 @@
 //! | `write-lost` | in the end every replica holds what was there before |
 //! | `delete-undone` | in the end every replica holds what was there before an acknowledged delete |
 //! | `stale-read` | a read of a session that had an answer of the key before is answered from before |
-//! | `sibling-dropped` | a read shows one of several concurrent versions less, and the same context |
+//! | `sibling-dropped` | a read shows one of several concurrent versions less, and the same context: one of a client, before the end, which has faults of its own |
+//!
+//! The last two are told apart by whether a write of the key was open then ([`AMID_WRITES`]).
 //!
 //! The end of a key is every answer that was asked for after its last write had ended. A key that nobody could
-//! read then has places for these faults like any other, and none of them is found. Nobody can see that a
-//! write is missing that was never acknowledged, or that had been replaced, and only who had seen it knows that
-//! a read is behind: such faults are not found, and counted as [`EXCUSED`]. This is the share that a user has
-//! to know: how often such a fault would have shown in *this* run.
+//! read then has places for these faults like any other, and none of them is found. Where nothing that had been
+//! acknowledged is lost, or what was lost had been replaced for certain, no promise is broken, and there is no place
+//! for a fault (`promised`). What may have been replaced by a write of which nobody knows what became is a place,
+//! and so is every read: but only who had seen the newer answer knows that one is behind. Such faults are not found,
+//! and counted as [`EXCUSED`]. This is the share that a user has to know: how often such a fault would have shown in
+//! *this* run.
 //!
 //! **Cost.** A check that judges each key by itself judges the changed copy of that key again. The others are
 //! shown that copy first, since what they refute of one key they refute of all: their rules hold between
@@ -25,6 +29,7 @@
 //! history that does not pass, or a key that does not, is left out: what would show there is known already.
 
 mod looks;
+mod promised;
 
 #[cfg(test)]
 mod tests;
@@ -34,7 +39,8 @@ use looks::{Change, History};
 use crate::history::Event;
 use crate::parallel::in_parallel;
 use crate::sensitivity::{
-    self as sampling, Dice, EXCUSED, NO_LATER_READ, Reason, Sensitivity, SensitivityPlan, UNDECIDED, tallies,
+    self as sampling, AMID_WRITES, Dice, EXCUSED, NO_LATER_READ, Reason, Sensitivity, SensitivityPlan,
+    UNDECIDED, tallies,
 };
 use crate::verdict::{Budget, Check, Validity};
 
@@ -49,6 +55,11 @@ pub(super) enum Kind {
 }
 
 impl Kind {
+    /// Whether such a fault may be amid writes. The others are at the end, when nothing is written any more.
+    fn may_be_amid(self) -> bool {
+        matches!(self, Self::StaleRead | Self::SiblingDropped)
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::ReplicaBehind => "replica-behind",
@@ -93,25 +104,28 @@ pub(super) fn measure(
         Scope::History if answer(events) == Validity::Valid => (0..history.keys()).collect(),
         Scope::History => Vec::new(),
     };
-    let picked = |(number, &kind): (usize, &Kind)| {
-        let changes = keys.iter().flat_map(|&key| history.changes(key, kind)).collect();
-        pick(&history, scope, kind, changes, plan, &mut Dice::new(plan.seed, number as u64))
+    let picked = |(number, (kind, amid)): (usize, (Kind, bool))| {
+        let changes = keys.iter().flat_map(|&key| history.changes(key, kind, amid)).collect();
+        let (places, picked) = pick(&history, scope, changes, plan, &mut Dice::new(plan.seed, number as u64));
+        let name = format!("{}{}", kind.name(), if amid { AMID_WRITES } else { "" });
+        sampling::Kind { name, places, picked }
     };
-    let kinds = kinds.iter().enumerate().map(picked).collect();
+    let calm = kinds.iter().map(|&kind| (kind, false));
+    let amid = kinds.iter().filter(|kind| kind.may_be_amid()).map(|&kind| (kind, true));
+    let kinds = calm.chain(amid).enumerate().map(picked).collect();
     let outcome = |change: &Change| outcome(check, &history, scope, change);
     let sensitivity = Sensitivity { kinds: tallies(kinds, plan, outcome).collect() };
     (!sensitivity.kinds.is_empty()).then_some(sensitivity)
 }
 
-/// Which places are tried: as many as the plan asks for and affords.
+/// How many places there are, and which of them are tried: as many as the plan asks for and affords.
 fn pick(
     history: &History<'_>,
     scope: Scope,
-    kind: Kind,
     changes: Vec<Change>,
     plan: &SensitivityPlan<'_>,
     dice: &mut Dice,
-) -> sampling::Kind<Change> {
+) -> (u64, Vec<Change>) {
     let places = changes.len() as u64;
     let operations = |change: &Change| match scope {
         Scope::Key => history.operations_of(change.key),
@@ -122,8 +136,7 @@ fn pick(
     let count = plan.injections.min(u64::try_from(affordable).unwrap_or(u64::MAX).max(1));
     let mut wanted = dice.one_of_each_stratum(places, count).peekable();
     let is_wanted = |(number, change)| wanted.next_if_eq(&number).map(|_| change);
-    let picked = (0..).zip(changes).filter_map(is_wanted).collect();
-    sampling::Kind { name: kind.name(), places, picked }
+    (places, (0..).zip(changes).filter_map(is_wanted).collect())
 }
 
 /// Whether the check finds the fault; why not.

@@ -12,6 +12,9 @@
 //! | `lost-update` | a write that says what it replaced, or a refused condition, is evaluated against the state before the write that precedes it, and applied over the newer one |
 //! | `delete-undone` | the item that an acknowledged delete removed is back at some moment before the next write |
 //!
+//! Each is two kinds: where no other write of the item was open then, and where one was
+//! ([`AMID_WRITES`](crate::sensitivity::AMID_WRITES)).
+//!
 //! Linearizability is local, so only the key of the fault is judged again, in O(n log n). [`verdict`] says
 //! what the check answers, and if it did not notice, why. Places are chosen evenly over the whole history:
 //! as many strata as faults, and one place at random in each.
@@ -25,7 +28,7 @@ mod witness;
 #[cfg(test)]
 mod tests;
 
-use slip::{Images, Kind};
+use slip::{Images, Kind, Writes};
 use witness::Witness;
 
 use super::object::Object;
@@ -41,7 +44,7 @@ struct Subject<'o, 'h> {
     engine: Engine,
     witness: Witness,
     /// Places in the witness, by kind.
-    places: [Vec<u32>; Kind::ALL.len()],
+    places: [Vec<u32>; Kind::COUNT],
 }
 
 /// A fault that is to be put in.
@@ -65,12 +68,12 @@ pub(super) fn measure(objects: &[Object<'_>], engine: Engine, plan: &Sensitivity
     let all = entries_of(objects);
     let subject = |object| Subject::new(object, engine, share(&budget, object, all));
     let subjects: Vec<Subject<'_, '_>> = in_parallel(objects.iter(), subject).into_iter().flatten().collect();
-    let mut kinds = Kind::ALL.map(|kind| {
-        let places = subjects.iter().map(|subject| subject.places[kind as usize].len() as u64).sum();
+    let mut kinds = Kind::all().map(|kind| {
+        let places = subjects.iter().map(|subject| subject.places[kind.number()].len() as u64).sum();
         sampling::Kind { name: kind.name(), places, picked: Vec::new() }
     });
     for pick in affordable(&subjects, plan) {
-        kinds[pick.kind as usize].picked.push(pick);
+        kinds[pick.kind.number()].picked.push(pick);
     }
     let outcome = |pick: &Pick| subjects[pick.subject].outcome(*pick, &images, plan.seed);
     Sensitivity { kinds: tallies(kinds.into(), plan, outcome).collect() }
@@ -90,13 +93,13 @@ fn affordable(subjects: &[Subject<'_, '_>], plan: &SensitivityPlan<'_>) -> Vec<P
 /// `count` places of each kind, or all where there are not as many.
 fn picks(subjects: &[Subject<'_, '_>], count: u64, seed: u64) -> Vec<Pick> {
     let mut picks = Vec::new();
-    for kind in Kind::ALL {
-        let mut dice = Dice::new(seed, kind as u64);
-        let total: u64 = subjects.iter().map(|subject| subject.places[kind as usize].len() as u64).sum();
+    for kind in Kind::all() {
+        let mut dice = Dice::new(seed, kind.number() as u64);
+        let total: u64 = subjects.iter().map(|subject| subject.places[kind.number()].len() as u64).sum();
         let mut numbers = dice.one_of_each_stratum(total, count).peekable();
         let mut passed = 0;
         for (at, subject) in subjects.iter().enumerate() {
-            let places = &subject.places[kind as usize];
+            let places = &subject.places[kind.number()];
             let end = passed + places.len() as u64;
             while let Some(number) = numbers.next_if(|&number| number < end) {
                 let place = places[(number - passed) as usize];
@@ -113,13 +116,15 @@ impl<'o, 'h> Subject<'o, 'h> {
     fn new(object: &'o Object<'h>, engine: Engine, limits: Limits) -> Option<Self> {
         let whole = Problem::whole(object);
         let witness = Witness::new(&object.entries, whole.solve(engine, limits).order?);
-        let places = Kind::ALL.map(|kind| slip::places(&object.entries, &witness, kind));
+        let writes = Writes::of(&object.entries);
+        let places = Kind::all().map(|kind| slip::places(&object.entries, &writes, &witness, kind));
         Some(Self { object, whole, engine, witness, places })
     }
 
     fn outcome(&self, pick: Pick, images: &Images<'_>, seed: u64) -> Outcome {
-        let mut dice = Dice::new(seed, (pick.number << 8) | (pick.kind as u64 + 1));
-        let slip = slip::slip(self.object, &self.witness, images, pick.kind, pick.place as usize, &mut dice);
+        let mut dice = Dice::new(seed, (pick.number << 8) | (pick.kind.number() as u64 + 1));
+        let slip =
+            slip::slip(self.object, &self.witness, images, pick.kind.fault, pick.place as usize, &mut dice);
         verdict::of(self, &slip)
     }
 }

@@ -12,7 +12,7 @@ use crate::parallel::in_parallel;
 
 /// One kind of fault: how many places there are for it, and those that were picked to be tried.
 pub(crate) struct Kind<T> {
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     pub(crate) places: u64,
     pub(crate) picked: Vec<T>,
 }
@@ -25,7 +25,7 @@ pub(crate) fn tallies<T: Send + Sync>(
 ) -> impl Iterator<Item = (String, Tally)> {
     let mut tallies: Vec<Tally> =
         kinds.iter().map(|kind| Tally { places: kind.places, ..Tally::default() }).collect();
-    let names: Vec<&str> = kinds.iter().map(|kind| kind.name).collect();
+    let names: Vec<String> = kinds.iter().map(|kind| kind.name.clone()).collect();
     let mut turns: Vec<(usize, usize, T)> = Vec::new();
     for (number, kind) in kinds.into_iter().enumerate() {
         let mut picked = kind.picked;
@@ -41,7 +41,7 @@ pub(crate) fn tallies<T: Send + Sync>(
     for (number, outcome) in tried.into_iter().flatten() {
         tallies[number].count(outcome);
     }
-    let named = names.into_iter().map(str::to_owned).zip(tallies);
+    let named = names.into_iter().zip(tallies);
     named.filter(|(_, tally)| tally.places > 0)
 }
 
@@ -58,8 +58,8 @@ mod tests {
     use crate::sensitivity::EXCUSED;
 
     /// A kind of which every second fault is found.
-    fn kind(name: &'static str, picked: u64) -> Kind<u64> {
-        Kind { name, places: picked, picked: (0..picked).collect() }
+    fn kind(name: &str, picked: u64) -> Kind<u64> {
+        Kind { name: name.to_owned(), places: picked, picked: (0..picked).collect() }
     }
 
     fn even(fault: &u64) -> Result<(), &'static Reason> {

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::Kind;
+use super::promised::Promised;
+use crate::convergence::order::Place;
 use crate::history::{Event, Key, Operation, Outcome, Process, pair};
 
 /// So many different answers back, a replica may be that is behind.
@@ -29,12 +31,14 @@ impl Change {
 enum Answer {
     /// That of the completion at this position.
     Older(usize),
-    /// The same without the version at this place among its dots.
-    Without(usize),
+    /// The same without the version of this dot.
+    Without(String),
 }
 
 /// An answered read or replica read.
 struct Look {
+    /// The number of the operation.
+    place: Place,
     call: usize,
     ret: usize,
     /// The replica that it is of, where it is of one.
@@ -58,11 +62,14 @@ struct Seen {
     sessions: HashMap<u64, usize>,
     /// When the last write of any outcome was invoked or ended.
     written: usize,
+    /// When the answered writes were invoked, and when they ended: each in order.
+    writes: (Vec<usize>, Vec<usize>),
 }
 
 /// A history into copies of which faults are put.
 pub(super) struct History<'h> {
     events: &'h [Event],
+    promised: Promised<'h>,
     keys: Vec<Seen>,
 }
 
@@ -71,22 +78,24 @@ impl<'h> History<'h> {
     pub(super) fn new(events: &'h [Event]) -> Option<Self> {
         let mut numbers: HashMap<Option<&Key>, usize> = HashMap::new();
         let mut keys: Vec<Seen> = Vec::new();
-        for operation in pair(events).ok()? {
+        for (place, operation) in (0..).zip(pair(events).ok()?) {
             let next = keys.len();
             let number = *numbers.entry(operation.key()).or_insert(next);
             if number == next {
                 keys.push(Seen::default());
             }
-            keys[number].take(&operation);
+            keys[number].take(place, &operation);
         }
         let nemesis = events.iter().enumerate().filter(|(_, event)| event.process == Process::Nemesis);
         let nemesis: Vec<usize> = nemesis.map(|(position, _)| position).collect();
         for seen in &mut keys {
+            seen.writes.0.sort_unstable();
+            seen.writes.1.sort_unstable();
             seen.looks.sort_unstable_by_key(|look| look.ret);
             seen.events.extend(&nemesis);
             seen.events.sort_unstable();
         }
-        Some(Self { events, keys })
+        Some(Self { events, promised: Promised::new(events)?, keys })
     }
 
     /// How many keys there are.
@@ -131,21 +140,21 @@ impl<'h> History<'h> {
     }
 
     fn apply(&self, change: &Change, event: &mut Event) {
-        match change.to {
-            Answer::Older(from) => replace(event, &self.events[from]),
+        match &change.to {
+            Answer::Older(from) => replace(event, &self.events[*from]),
             Answer::Without(dot) => drop_dot(event, dot),
         }
     }
 
     /// Every place for a fault of this kind in a key.
-    pub(super) fn changes(&self, key: usize, kind: Kind) -> impl Iterator<Item = Change> {
+    pub(super) fn changes(&self, key: usize, kind: Kind, amid: bool) -> impl Iterator<Item = Change> {
         let seen = &self.keys[key];
         let changes = match kind {
             Kind::ReplicaBehind => self.replica_behind(seen),
             Kind::WriteLost => self.write_lost(seen),
             Kind::DeleteUndone => self.delete_undone(seen),
-            Kind::StaleRead => self.stale_read(seen),
-            Kind::SiblingDropped => self.sibling_dropped(seen),
+            Kind::StaleRead => self.stale_read(seen, amid),
+            Kind::SiblingDropped => self.sibling_dropped(seen, amid),
         };
         changes.into_iter().map(move |(at, to)| Change { key, at, to })
     }
@@ -168,8 +177,10 @@ impl<'h> History<'h> {
             return unseen(seen.acknowledged.min(LAG));
         };
         let at = || end.iter().map(|look| look.ret).collect::<Vec<_>>();
-        let older = (0..LAG).filter_map(|lag| self.older(seen, first.ret, seen.written, lag));
-        older.map(|older| (at(), Answer::Older(older))).collect()
+        let older = (0..LAG).filter_map(|lag| self.older_look(seen, first.ret, seen.written, lag));
+        let older =
+            older.filter(|older| end.iter().any(|look| self.promised.knows_more(look.place, older.place)));
+        older.map(|older| (at(), Answer::Older(older.ret))).collect()
     }
 
     fn delete_undone(&self, seen: &Seen) -> Vec<(Vec<usize>, Answer)> {
@@ -187,19 +198,22 @@ impl<'h> History<'h> {
         seen.deletes.iter().filter_map(change).collect()
     }
 
-    fn stale_read(&self, seen: &Seen) -> Vec<(Vec<usize>, Answer)> {
+    fn stale_read(&self, seen: &Seen, amid: bool) -> Vec<(Vec<usize>, Answer)> {
         let reads = seen.looks.iter().filter(|look| look.replica.is_none() && look.again);
+        let reads = reads.filter(|look| seen.is_written_during(look) == amid);
         let change =
             |look: &Look| Some((vec![look.ret], Answer::Older(self.older(seen, look.ret, look.call, 0)?)));
         reads.filter_map(change).collect()
     }
 
-    fn sibling_dropped(&self, seen: &Seen) -> Vec<(Vec<usize>, Answer)> {
+    fn sibling_dropped(&self, seen: &Seen, amid: bool) -> Vec<(Vec<usize>, Answer)> {
         let mut changes = Vec::new();
-        for look in &seen.looks {
-            let dots = dots(&self.events[look.ret]).count();
-            if dots > 1 {
-                changes.extend((0..dots).map(|dot| (vec![look.ret], Answer::Without(dot))));
+        let reads = seen.looks.iter().filter(|look| look.replica.is_none() && look.call < seen.written);
+        for look in reads.filter(|look| seen.is_written_during(look) == amid) {
+            let shown = self.promised.shown(look.place);
+            if shown.len() > 1 {
+                let owed = shown.iter().filter(|&&dot| self.promised.is_in_force(dot, look.ret));
+                changes.extend(owed.map(|&dot| (vec![look.ret], Answer::Without(self.promised.name(dot)))));
             }
         }
         changes
@@ -208,6 +222,10 @@ impl<'h> History<'h> {
     /// The newest answer before `bound` that differs from the one at `ret`, or, `lag` different ones further
     /// back, an older one.
     fn older(&self, seen: &Seen, ret: usize, bound: usize, lag: usize) -> Option<usize> {
+        self.older_look(seen, ret, bound, lag).map(|look| look.ret)
+    }
+
+    fn older_look<'s>(&self, seen: &'s Seen, ret: usize, bound: usize, lag: usize) -> Option<&'s Look> {
         let mut different = ret;
         let mut left = lag + 1;
         for look in seen.before(bound) {
@@ -215,7 +233,7 @@ impl<'h> History<'h> {
                 different = look.ret;
                 left -= 1;
                 if left == 0 {
-                    return Some(different);
+                    return Some(look);
                 }
             }
         }
@@ -224,34 +242,44 @@ impl<'h> History<'h> {
 }
 
 impl Seen {
-    fn take(&mut self, operation: &Operation<'_>) {
+    fn take(&mut self, place: Place, operation: &Operation<'_>) {
         self.events.extend([Some(operation.call), operation.ret].into_iter().flatten());
         let ok = operation.outcome() == Outcome::Ok;
-        self.look(operation, ok);
+        self.look(place, operation, ok);
         if let (Some(session), Some(ret), true) = (operation.session(), operation.ret, ok) {
             let first = self.sessions.entry(session).or_insert(ret);
             *first = ret.min(*first);
         }
     }
 
-    fn look(&mut self, operation: &Operation<'_>, ok: bool) {
+    fn look(&mut self, place: Place, operation: &Operation<'_>, ok: bool) {
         match (operation.f(), operation.ret) {
             ("read" | "replica-read", Some(ret)) if ok => {
                 let replica = (operation.f() == "replica-read").then(|| operation.node().unwrap_or_default());
                 let first = operation.session().and_then(|session| self.sessions.get(&session));
                 let again = first.is_some_and(|&first| first < operation.call);
                 let replica = replica.map(str::to_owned);
-                self.looks.push(Look { call: operation.call, ret, replica, again });
+                self.looks.push(Look { place, call: operation.call, ret, replica, again });
             }
             ("read" | "replica-read", _) => {}
             (f, ret) => {
                 self.written = self.written.max(ret.unwrap_or(operation.call));
                 self.acknowledged += usize::from(ok);
+                if let Some(ret) = ret {
+                    self.writes.0.push(operation.call);
+                    self.writes.1.push(ret);
+                }
                 if f == "write" && ok && operation.argument().is_null() {
                     self.deletes.extend(ret.map(|ret| (operation.call, ret)));
                 }
             }
         }
+    }
+
+    /// Whether a write was open at some moment of the look.
+    fn is_written_during(&self, look: &Look) -> bool {
+        let (calls, rets) = &self.writes;
+        calls.partition_point(|&call| call < look.ret) > rets.partition_point(|&ret| ret < look.call)
     }
 
     /// The looks that were answered before a moment, the newest first.
@@ -293,9 +321,8 @@ fn replace(event: &mut Event, from: &Event) {
 }
 
 /// Takes one of several versions out of an answer.
-fn drop_dot(event: &mut Event, dropped: usize) {
-    let left: Vec<&str> =
-        dots(event).enumerate().filter(|&(at, _)| at != dropped).map(|(_, dot)| dot).collect();
+fn drop_dot(event: &mut Event, dropped: &str) {
+    let left: Vec<&str> = dots(event).filter(|&dot| dot != dropped).collect();
     let (version, count) = (left.join("|"), left.len() as u64);
     let extra = event.extra_mut();
     extra.version = Some(version.into());

@@ -2,15 +2,14 @@
 //!
 //! | kind | the fault | a place |
 //! |---|---|---|
-//! | `torn-read` | a transaction reads its accounts at two moments: of one transfer that was open meanwhile, it shows one half | each read of one moment |
+//! | `torn-read` | a transaction reads its accounts at two moments: of one transfer that was open meanwhile, it shows one half | each read of one moment beside which an acknowledged transfer was open |
 //! | `half-transfer` | of an acknowledged transfer only one half took effect: from then on there is too little money, or too much | each acknowledged transfer |
 //!
 //! A fault changes what the store holds, so every later read shows it, for as long as it can be seen ([`copies`]).
 //! Where nobody knows at which moment something took effect, the moment is taken that shows least: what half a transfer
 //! did is seen only by reads that were invoked after its answer.
 //!
-//! Where no transfer was open beside a read, nothing can tear it: a run in which all happens one after the other says
-//! nothing of whether transactions are kept apart, and such a run has to have a low share.
+//! Where no transfer was open beside a read, nothing can tear it. How much met in a run at all is its exposure.
 //!
 //! Left out are two faults that the check cannot see in any run, a transfer that is lost *whole* and a read of one
 //! moment that is *past*: they neither make nor lose money, and it is that alone which is promised here. Left out is
@@ -65,6 +64,8 @@ struct Subject<'h> {
     ledger: Ledger<'h>,
     reads: Vec<Operation<'h>>,
     snapshots: Vec<Operation<'h>>,
+    /// Those snapshots that a transfer could have torn.
+    crossed: Vec<Operation<'h>>,
     acknowledged: Vec<Transfer<'h>>,
     /// When the last of each acknowledged transfer and those before it ended.
     latest_end: Vec<usize>,
@@ -96,12 +97,16 @@ impl<'h> Subject<'h> {
             Some(*latest)
         });
         let latest_end = latest_end.collect();
-        Some(Self { bank, events, ledger, reads, snapshots, acknowledged, latest_end })
+        let crossed = Vec::new();
+        let mut subject = Self { bank, events, ledger, reads, snapshots, crossed, acknowledged, latest_end };
+        let crossed = subject.snapshots.iter().filter(|read| subject.open_during(read).is_some());
+        subject.crossed = crossed.copied().collect();
+        Some(subject)
     }
 
     fn places(&self, kind: Kind) -> usize {
         match kind {
-            Kind::TornRead => self.snapshots.len(),
+            Kind::TornRead => self.crossed.len(),
             Kind::HalfTransfer => self.acknowledged.len(),
         }
     }
@@ -113,7 +118,7 @@ impl<'h> Subject<'h> {
         let mut dice = Dice::new(plan.seed, kind as u64);
         let wanted = dice.one_of_each_stratum(places, plan.injections.min(affordable));
         let picked = wanted.map(|place| Fault { kind, place: place as usize }).collect();
-        sampling::Kind { name: kind.name(), places, picked }
+        sampling::Kind { name: kind.name().to_owned(), places, picked }
     }
 }
 

@@ -12,28 +12,76 @@ use super::super::object::{Action, Entry, Object};
 use super::witness::Witness;
 use crate::history::{Operation, Outcome};
 use crate::model::register::{ABSENT, Symbol};
-use crate::sensitivity::Dice;
+use crate::sensitivity::{AMID_WRITES, Dice};
 
-/// A kind of fault. The table is in [`super`].
+/// What the store gets wrong. The table is in [`super`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum Fault {
     StaleRead,
     LostWrite,
     LostUpdate,
     DeleteUndone,
 }
 
-impl Kind {
+impl Fault {
     pub(super) const ALL: [Self; 4] =
         [Self::StaleRead, Self::LostWrite, Self::LostUpdate, Self::DeleteUndone];
 
-    pub(super) fn name(self) -> &'static str {
+    fn name(self) -> &'static str {
         match self {
             Self::StaleRead => "stale-read",
             Self::LostWrite => "lost-write",
             Self::LostUpdate => "lost-update",
             Self::DeleteUndone => "delete-undone",
         }
+    }
+}
+
+/// A kind of fault: what goes wrong, and whether another write of the item was open then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Kind {
+    pub(super) fault: Fault,
+    pub(super) amid: bool,
+}
+
+impl Kind {
+    pub(super) const COUNT: usize = 2 * Fault::ALL.len();
+
+    pub(super) fn all() -> [Self; Self::COUNT] {
+        std::array::from_fn(|number| Self { fault: Fault::ALL[number / 2], amid: number % 2 == 1 })
+    }
+
+    pub(super) fn number(self) -> usize {
+        2 * self.fault as usize + usize::from(self.amid)
+    }
+
+    pub(super) fn name(self) -> String {
+        format!("{}{}", self.fault.name(), if self.amid { AMID_WRITES } else { "" })
+    }
+}
+
+/// When the answered writes of a key were open.
+pub(super) struct Writes {
+    calls: Vec<u32>,
+    rets: Vec<u32>,
+}
+
+impl Writes {
+    pub(super) fn of(entries: &[Entry]) -> Self {
+        let writes = || entries.iter().filter(|entry| entry.ret.is_some() && entry.action.wrote().is_some());
+        let mut calls: Vec<u32> = writes().map(|entry| entry.call).collect();
+        let mut rets: Vec<u32> = writes().filter_map(|entry| entry.ret).collect();
+        calls.sort_unstable();
+        rets.sort_unstable();
+        Self { calls, rets }
+    }
+
+    /// Whether one of them, other than the entry itself, was open at some moment of the entry.
+    fn meet(&self, entry: &Entry) -> bool {
+        let Some(ret) = entry.ret else { return true };
+        let begun = self.calls.partition_point(|&call| call < ret);
+        let over = self.rets.partition_point(|&end| end < entry.call);
+        begun - over > usize::from(entry.action.wrote().is_some())
     }
 }
 
@@ -106,18 +154,19 @@ fn manner<'h>(operation: &Operation<'h>, new: Symbol) -> Manner<'h> {
 }
 
 /// The places where a store could have slipped so that it made a difference to its state or to an answer.
-pub(super) fn places(entries: &[Entry], witness: &Witness, kind: Kind) -> Vec<u32> {
+pub(super) fn places(entries: &[Entry], writes: &Writes, witness: &Witness, kind: Kind) -> Vec<u32> {
     let suits = |&place: &u32| {
         let place = place as usize;
         let entry = &entries[witness.order[place] as usize];
         let changed = witness.changed(place);
-        match (kind, entry.action) {
+        let suits = match (kind.fault, entry.action) {
             _ if entry.ret.is_none() => false,
-            (Kind::StaleRead, _) => stale(entry, witness, 1).is_some(),
-            (Kind::LostWrite, action) => changed && action.wrote() != Some(ABSENT),
-            (Kind::LostUpdate, _) => on_older(entry, witness, place).is_some(),
-            (Kind::DeleteUndone, action) => changed && action.wrote() == Some(ABSENT),
-        }
+            (Fault::StaleRead, _) => stale(entry, witness, 1).is_some(),
+            (Fault::LostWrite, action) => changed && action.wrote() != Some(ABSENT),
+            (Fault::LostUpdate, _) => on_older(entry, witness, place).is_some(),
+            (Fault::DeleteUndone, action) => changed && action.wrote() == Some(ABSENT),
+        };
+        suits && writes.meet(entry) == kind.amid
     };
     (0..witness.order.len() as u32).filter(suits).collect()
 }
@@ -127,7 +176,7 @@ pub(super) fn slip(
     object: &Object<'_>,
     witness: &Witness,
     images: &Images<'_>,
-    kind: Kind,
+    fault: Fault,
     place: usize,
     dice: &mut Dice,
 ) -> Slip {
@@ -135,8 +184,8 @@ pub(super) fn slip(
     let entry = &object.entries[at as usize];
     let store = Store { object, witness, images };
     let mut slip = Slip::default();
-    match kind {
-        Kind::StaleRead => {
+    match fault {
+        Fault::StaleRead => {
             // A replica is mostly one version behind, now and then up to four.
             let behind = if dice.below(4) > 0 { 1 } else { 2 + dice.below(3) as usize };
             let answer = stale(entry, witness, behind).or_else(|| stale(entry, witness, 1));
@@ -144,8 +193,8 @@ pub(super) fn slip(
             slip.until = Some(place);
             slip.looked = true;
         }
-        Kind::LostWrite => store.run(place + 1, witness.before[place], &mut slip),
-        Kind::LostUpdate => {
+        Fault::LostWrite => store.run(place + 1, witness.before[place], &mut slip),
+        Fault::LostUpdate => {
             if let Some(older) = on_older(entry, witness, place) {
                 let (answer, after) = store.answer(entry, older);
                 slip.changes.push((at, answer));
@@ -153,7 +202,7 @@ pub(super) fn slip(
                 store.run(place + 1, after, &mut slip);
             }
         }
-        Kind::DeleteUndone => {
+        Fault::DeleteUndone => {
             let writes = |&next: &usize| {
                 next == witness.order.len()
                     || object.entries[witness.order[next] as usize].action.wrote().is_some()

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::slip::{Images, Kind, Slip, slip};
+use super::slip::{Fault, Images, Kind, Slip, slip};
 use super::{Subject, verdict};
 use crate::history::{Event, HistoryBuilder};
 use crate::linearizability::general::{Job, Limits};
@@ -69,7 +69,7 @@ fn a_history_that_looks_after_every_write_shows_everything() {
     }
     let events = history.events();
     let sensitivity = measured(&events);
-    assert_eq!(sensitivity.kinds.len(), Kind::ALL.len());
+    assert_eq!(sensitivity.kinds.len(), Fault::ALL.len(), "nothing overlaps");
     for (kind, tally) in sensitivity.kinds {
         assert!(tally.injected >= 29 && tally.refuted == tally.injected, "{kind}: {tally:?}");
     }
@@ -91,7 +91,7 @@ fn a_stale_read_shows_unless_the_write_that_it_missed_was_still_open() {
     assert_eq!(tally(&history().write(0, 1).read(1, 1).events(), "stale-read"), all(1));
     assert_eq!(tally(&history().read(1, ()).events(), "stale-read"), None, "nothing older is there");
     let overlapping = history().write(0, 1).invoke(0, "write", 2).pause(5).invoke(1, "read", ()).ok(1, 2);
-    assert_eq!(tally(&overlapping.ok(0, 2).events(), "stale-read"), none_for("concurrent"));
+    assert_eq!(tally(&overlapping.ok(0, 2).events(), "stale-read-amid-writes"), none_for("concurrent"));
     // A refusal that says what it met is an answer too, one that does not is none.
     let refused = history().write(0, 1).invoke(1, "cas", json!([9, 10]));
     assert_eq!(tally(&refused.clone().condition_met(1, 1).events(), "stale-read"), all(1));
@@ -125,7 +125,8 @@ fn a_lost_write_shows_to_whoever_looks_next() {
     assert_eq!(lost(overwritten), none_for("indeterminate"));
     let early =
         history().invoke(0, "write", 1).read(1, ()).invoke(1, "write", 2).ok(0, 1).ok(1, 2).read(1, 2);
-    let (tried, refuted, rest) = lost(early).unwrap();
+    assert_eq!(lost(early.clone()), None, "both were written amid writes");
+    let (tried, refuted, rest) = tally(&early.events(), "lost-write-amid-writes").unwrap();
     assert_eq!((tried, refuted), (2, 0), "if 2 is lost, 1 is read, which may have come after it");
     assert_eq!(rest, [("next-write-is-blind".to_owned(), 1), ("concurrent".to_owned(), 1)].into());
 }
@@ -135,7 +136,7 @@ fn conditions_are_evaluated_again_down_the_chain() {
     // 1 is lost: the first condition is refused, so is the second, and the last read finds nothing.
     let events = history().write(0, 1).cas(1, 1, 2).cas(2, 2, 3).read(0, 3).events();
     in_copies(&events, |subject, kind, copy| {
-        if kind == Kind::LostWrite && copy.changes.len() == 3 {
+        if kind == Fault::LostWrite && copy.changes.len() == 3 {
             let needs: Vec<_> = verdict::changed(subject, copy)
                 .iter()
                 .map(|job| (job.op.need, job.op.set.is_some()))
@@ -157,7 +158,8 @@ fn a_lost_update_shows_where_two_say_that_they_replaced_the_same() {
     assert_eq!(lost(refused), all(1));
     let overlapping =
         history().write(0, 1).invoke(0, "write", 2).invoke(1, "write", 3).ok(0, 2).ok_observed(1, 2);
-    assert_eq!(lost(overlapping), none_for("concurrent"), "3 may have come first");
+    let amid = tally(&overlapping.events(), "lost-update-amid-writes");
+    assert_eq!(amid, none_for("concurrent"), "3 may have come first");
 }
 
 #[test]
@@ -241,19 +243,19 @@ fn random(seed: u64, operations: usize, tells: bool) -> Vec<Event> {
 }
 
 /// Shows every copy of the history, one for each kind and place.
-fn in_copies(events: &[Event], mut look: impl FnMut(&Subject<'_, '_>, Kind, &Slip)) {
+fn in_copies(events: &[Event], mut look: impl FnMut(&Subject<'_, '_>, Fault, &Slip)) {
     let check = Linearizable::cas_register();
     let objects = check.objects(events).unwrap();
     let images = Images::of(&objects);
     for object in &objects {
         let subject = Subject::new(object, check.engine, LIMITS).unwrap();
-        for kind in Kind::ALL {
-            for &place in &subject.places[kind as usize] {
+        for kind in Kind::all() {
+            for &place in &subject.places[kind.number()] {
                 let mut dice = Dice::new(3, u64::from(place));
                 look(
                     &subject,
-                    kind,
-                    &slip(object, &subject.witness, &images, kind, place as usize, &mut dice),
+                    kind.fault,
+                    &slip(object, &subject.witness, &images, kind.fault, place as usize, &mut dice),
                 );
             }
         }
@@ -262,7 +264,7 @@ fn in_copies(events: &[Event], mut look: impl FnMut(&Subject<'_, '_>, Kind, &Sli
 
 /// Whether a store that slips at most once, and only in this way, answers so in this order. Follows all
 /// states in which it could be: what is in force, and what was before the last change; before and after.
-fn is_explained(jobs: &[Job<RegisterOp>], order: &[u32], slips: Option<Kind>) -> bool {
+fn is_explained(jobs: &[Job<RegisterOp>], order: &[u32], slips: Option<Fault>) -> bool {
     let meets = |need: Need, state: Symbol| match need {
         Need::Any => true,
         Need::Is(value) => state == value,
@@ -286,23 +288,23 @@ fn is_explained(jobs: &[Job<RegisterOp>], order: &[u32], slips: Option<Kind>) ->
         };
         let back: Vec<State> = states
             .iter()
-            .filter(|state| slips == Some(Kind::DeleteUndone) && state.0 == ABSENT && !state.2)
+            .filter(|state| slips == Some(Fault::DeleteUndone) && state.0 == ABSENT && !state.2)
             .map(|&(now, before, _)| (before, now, true))
             .collect();
         for &(now, before, slipped) in states.iter().chain(&back) {
             if meets(need, now) {
                 let (after, last) = apply(now, before);
                 push((after, last, slipped));
-                if slips == Some(Kind::LostWrite) && set.is_some() && !slipped {
+                if slips == Some(Fault::LostWrite) && set.is_some() && !slipped {
                     push((now, before, true));
                 }
             }
-            if slips == Some(Kind::LostUpdate) && set.is_some() && !slipped && meets(need, before) {
+            if slips == Some(Fault::LostUpdate) && set.is_some() && !slipped && meets(need, before) {
                 let (after, last) = apply(now, before);
                 push((after, last, true));
             }
             let was_in_force = || seen.iter().any(|&old| old != now && meets(need, old));
-            if slips == Some(Kind::StaleRead) && set.is_none() && !slipped && was_in_force() {
+            if slips == Some(Fault::StaleRead) && set.is_none() && !slipped && was_in_force() {
                 push((now, before, true));
             }
         }
@@ -314,7 +316,7 @@ fn is_explained(jobs: &[Job<RegisterOp>], order: &[u32], slips: Option<Kind>) ->
 
 #[test]
 fn copies_are_what_a_store_with_that_one_fault_would_have_led_to() {
-    let mut copies = [0; Kind::ALL.len()];
+    let mut copies = [0; Fault::ALL.len()];
     for seed in 0..60 {
         in_copies(&random(seed, 40, seed % 2 == 0), |subject, kind, slip| {
             let jobs = verdict::changed(subject, slip);
@@ -365,7 +367,7 @@ fn the_same_history_and_seed_give_the_same_numbers_and_others_do_not() {
         |seed| check.sensitivity(&events, &SensitivityPlan { injections: 30, ..SensitivityPlan::new(seed) });
     assert_eq!(with(1), with(1));
     assert!((2..9).any(|seed| with(seed) != with(1)), "other places are tried");
-    assert!(with(1).unwrap().kinds.values().all(|tally| tally.injected == 30 && tally.places > 50));
+    assert!(with(1).unwrap().kinds.values().all(|tally| tally.injected == tally.places.min(30)));
 }
 
 #[test]
@@ -374,6 +376,6 @@ fn a_plan_that_costs_too_much_tries_fewer() {
     let plan = SensitivityPlan { operations: 20_000, ..SensitivityPlan::new(1) };
     let kinds = Linearizable::cas_register().sensitivity(&events, &plan).unwrap().kinds;
     for (kind, tally) in kinds {
-        assert!((1..10).contains(&tally.injected) && tally.places > 50, "{kind}: {tally:?}");
+        assert!((1..10).contains(&tally.injected) && tally.places > 10, "{kind}: {tally:?}");
     }
 }

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use super::{Fault, Kind, Subject, Transfer};
 use crate::history::{Event, Operation};
-use crate::sensitivity::{CONCURRENT, Dice, INDISTINGUISHABLE, NO_LATER_READ, NOTHING_MEANWHILE, Reason};
+use crate::sensitivity::{CONCURRENT, Dice, INDISTINGUISHABLE, NO_LATER_READ, Reason};
 use crate::verdict::{Budget, Check, Validity};
 
 /// A fault as it is put in.
@@ -43,7 +43,7 @@ impl<'h> Subject<'h> {
     pub(super) fn slip(&self, fault: Fault, seed: u64) -> Result<Slip<'_, 'h>, &'static Reason> {
         let mut dice = Dice::new(seed, ((fault.place as u64) << 8) | (fault.kind as u64 + 1));
         match fault.kind {
-            Kind::TornRead => self.torn(&self.snapshots[fault.place], &mut dice),
+            Kind::TornRead => self.torn(&self.crossed[fault.place], &mut dice),
             Kind::HalfTransfer => {
                 let transfer = &self.acknowledged[fault.place];
                 let (account, by) = match dice.below(2) {
@@ -56,7 +56,7 @@ impl<'h> Subject<'h> {
     }
 
     fn torn(&self, read: &Operation<'h>, dice: &mut Dice) -> Result<Slip<'_, 'h>, &'static Reason> {
-        let transfer = self.open_during(read).ok_or(&NOTHING_MEANWHILE)?;
+        let transfer = self.open_during(read).ok_or(&INDISTINGUISHABLE)?;
         let (from, to) = (transfer.from.as_str(), transfer.to.as_str());
         let mut ways = [
             (from, -transfer.amount),
@@ -72,7 +72,7 @@ impl<'h> Subject<'h> {
     }
 
     /// The last acknowledged transfer that was open at some moment of the read.
-    fn open_during(&self, read: &Operation<'h>) -> Option<&Transfer<'h>> {
+    pub(super) fn open_during(&self, read: &Operation<'h>) -> Option<&Transfer<'h>> {
         let began = self.acknowledged.partition_point(|t| read.ret.is_some_and(|end| t.operation.call < end));
         let before = self.acknowledged[..began].iter().zip(&self.latest_end).rev();
         let mut near = before.take_while(|&(_, &latest)| latest > read.call).map(|(transfer, _)| transfer);
