@@ -163,6 +163,11 @@ impl Workload for Sets {
         &[Service::Write, Service::EventualRead]
     }
 
+    /// Every element is an item of its own, and is added once.
+    fn races(&self) -> bool {
+        false
+    }
+
     async fn tear_down(&self, client: &Client) -> Result<(), SetUpError> {
         self.table.delete(client).await
     }

@@ -71,6 +71,11 @@ pub trait Workload: Send + Sync {
         &[Service::Write, Service::StrongRead]
     }
 
+    /// Whether its clients write to the same items at the same time on purpose.
+    fn races(&self) -> bool {
+        true
+    }
+
     /// Removes the tables that `set_up` made. Called at the end, also after an interruption; idempotent.
     ///
     /// # Errors

@@ -17,6 +17,13 @@ use crate::workload::Shape;
 /// Writes of unknown outcome on one key before it retires.
 pub const MAX_INDETERMINATE: u32 = 8;
 
+/// Of so many operations on a key the first ones are hot, which is as many clients meet on it as come, and the last
+/// [`CALM`] are calm: one at a time. A race shows in the hot stretch, and in the calm one whether anything was lost:
+/// amid writes, most wrong answers are those that another order would have given.
+const STRETCH: u64 = 100;
+/// See [`STRETCH`].
+const CALM: u64 = 25;
+
 /// One look in so many does not care whether its key is being written.
 const OVERLAPPING: u32 = 8;
 
@@ -34,6 +41,8 @@ pub struct KeyState {
     pub earlier: Option<Value>,
     /// Writes on it that are open now.
     pub writing: u32,
+    /// Operations on it that are open now.
+    pub open: u32,
     operations: u64,
     indeterminate: u32,
 }
@@ -45,9 +54,15 @@ impl KeyState {
             latest: None,
             earlier: None,
             writing: 0,
+            open: 0,
             operations: 0,
             indeterminate: 0,
         }
+    }
+
+    /// Whether its next operation is one of a calm stretch: see [`STRETCH`].
+    fn is_calm(&self) -> bool {
+        self.operations % STRETCH >= STRETCH - CALM
     }
 
     fn shown(&mut self, value: &Value) {
@@ -59,9 +74,11 @@ impl KeyState {
     fn update(&mut self, event: &Event) {
         let writes = event.f != "read";
         if event.kind == EventType::Invoke {
+            self.open += 1;
             self.writing += u32::from(writes);
             return;
         }
+        self.open = self.open.saturating_sub(1);
         if writes {
             self.writing = self.writing.saturating_sub(1);
             self.indeterminate += u32::from(event.kind == EventType::Info);
@@ -114,16 +131,30 @@ impl KeyPool {
     }
 
     /// A key for an operation that is to look at it, which counts against its life: mostly one that nobody
-    /// writes to just now, if a few draws find one. A look that overlaps a write may be answered from before
-    /// or after it, and proves less for that.
+    /// writes to just now, if a few draws find one, and best one with no write of unknown outcome. A look that
+    /// overlaps a write may be answered from before or after it, and proves less for that.
     pub fn pick_quiet(&mut self, rng: &mut impl Rng) -> &KeyState {
         let mut slot = self.sampler.sample(rng);
         if !rng.random_ratio(1, OVERLAPPING) {
-            let quiet = |slot: &usize| self.slots[*slot].writing == 0;
+            let unrest = |slot: &usize| (self.slots[*slot].writing > 0, self.slots[*slot].indeterminate > 0);
             let redrawn = (1..DRAWS).map(|_| self.sampler.sample(rng));
-            slot = std::iter::once(slot).chain(redrawn).find(quiet).unwrap_or(slot);
+            slot = std::iter::once(slot).chain(redrawn).min_by_key(unrest).unwrap_or(slot);
         }
         self.take(slot)
+    }
+
+    /// As [`KeyPool::pick`], or [`KeyPool::pick_quiet`] for a look, where each key has hot and calm stretches, with
+    /// whether a hot one begins. None: all keys that were drawn are calm, and somebody is there.
+    pub fn pick_in_turn(&mut self, look: bool, rng: &mut impl Rng) -> Option<(&KeyState, bool)> {
+        let overlaps = !look || rng.random_ratio(1, OVERLAPPING);
+        let draws: Vec<usize> = (0..DRAWS).map(|_| self.sampler.sample(rng)).collect();
+        let admits = |slot: &&usize| !self.slots[**slot].is_calm() || self.slots[**slot].open == 0;
+        let quiet = |slot: &&usize| self.slots[**slot].writing == 0;
+        let free = || draws.iter().filter(admits);
+        let slot = *free().find(|slot| overlaps || quiet(slot)).or_else(|| free().next())?;
+        let state = self.take(slot);
+        let begins = state.operations % STRETCH == 1;
+        Some((state, begins))
     }
 
     /// This key for one more operation, which counts against its life. None: it has retired, or does now.
@@ -215,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_retires_after_eight_writes_of_unknown_outcome() {
+    fn a_key_retires_after_some_writes_of_unknown_outcome() {
         let (mut pool, mut rng) = (pool(1000), ChaCha8Rng::seed_from_u64(1));
         for _ in 0..MAX_INDETERMINATE {
             assert_eq!(pool.pick(&mut rng).key, "k0".into());
@@ -262,6 +293,11 @@ mod tests {
             (350..650).contains(&share),
             "an eighth does not care, and half of it meets a write: {share}"
         );
+        let unknown = |key: &str| Event { kind: EventType::Info, ..written(key) };
+        pool.update(&unknown("k0"));
+        let uncertain = (0..4_000).filter(|_| pool.pick_quiet(&mut rng).key == "k0".into()).count();
+        assert!((100..700).contains(&uncertain), "what may still change proves less: {uncertain}");
+        pool.update(&written("k0"));
         pool.update(&written("k2"));
         pool.update(&written("k3"));
         assert_eq!(busy(&mut pool, &mut rng, 100), 100, "where all are being written, any will do");

@@ -3,20 +3,23 @@
 //! Plain registers get half reads and half writes. With conditions, about half of them should hold and half
 //! should fail: both are what a checker learns from. Whether one holds is steered by where `old` comes from.
 //! The newest value that a completion showed mostly holds; an older one, or "absent" of what is there, mostly
-//! fails. The share that held so far decides which is tried; where contention lets too few hold, a key with
-//! an open write is read instead.
+//! fails. The share that held so far decides which is tried. The mix is the same under any contention: a
+//! compare-and-set that meets an open write *is* the race that is looked for, and one that fails is a look.
+//!
+//! Each key has hot and calm stretches ([`KeyPool::pick_in_turn`]). A hot stretch begins with a *burst*: the next few
+//! clients all race for the key from the value that the calm stretch left, which nobody but them is changing.
 //!
 //! What is to look and not to change (reads, and conditions that should fail) mostly goes to keys that are not
 //! being written: a stale answer that overlaps the write which it missed proves nothing. The sensitivity that
 //! runs report is what this is tuned by.
 
-use growler_checker::history::{Event, EventType};
+use growler_checker::history::{Event, EventType, Key};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
 use crate::dynamodb::outcome::CONDITION_FAILED;
-use crate::generator::{FinalReads, KeyPool, KeyState, invocation};
+use crate::generator::{FinalReads, IDLE, KeyPool, KeyState, invocation};
 use crate::workload::{Context, Generator, Invocation, Next, Shape};
 
 /// A value that is never written: a condition on it fails on every key. Written values start at 1.
@@ -27,8 +30,22 @@ pub(super) struct RegisterGenerator {
     rng: ChaCha8Rng,
     keys: KeyPool,
     chooser: Chooser,
+    /// Clients that race in a burst.
+    racers: u32,
+    burst: Option<Burst>,
     final_reads: Option<FinalReads>,
 }
+
+/// A race that is going on: who comes next joins it.
+struct Burst {
+    key: Key,
+    /// The value that all of them saw.
+    from: Value,
+    left: u32,
+}
+
+/// Clients in a burst at most.
+const RACERS: usize = 16;
 
 impl RegisterGenerator {
     pub(super) fn new(shape: &Shape, conditional: bool) -> Self {
@@ -36,8 +53,20 @@ impl RegisterGenerator {
             rng: ChaCha8Rng::seed_from_u64(shape.seed),
             keys: KeyPool::new(shape),
             chooser: Chooser { conditional, ..Chooser::default() },
+            racers: u32::try_from(shape.concurrency.min(RACERS)).unwrap_or(0),
+            burst: None,
             final_reads: None,
         }
+    }
+}
+
+impl RegisterGenerator {
+    /// The next operation of the burst, if one is going on.
+    fn join(&mut self) -> Option<Invocation> {
+        let Burst { key, from, left } = self.burst.take()?;
+        self.keys.pick_again(&key)?;
+        self.burst = (left > 1).then(|| Burst { key: key.clone(), from: from.clone(), left: left - 1 });
+        Some(Invocation { key: Some(key), ..self.chooser.race(&from, &mut self.rng) })
     }
 }
 
@@ -46,13 +75,23 @@ impl Generator for RegisterGenerator {
         if let Some(reads) = &mut self.final_reads {
             return reads.next(context);
         }
+        if let Some(op) = self.join() {
+            return Next::Op(op);
+        }
         let wish = self.chooser.wish(&mut self.rng);
-        let key = match wish {
-            Wish::Read | Wish::Refusal => self.keys.pick_quiet(&mut self.rng),
-            Wish::Write | Wish::Delete | Wish::Update => self.keys.pick(&mut self.rng),
+        let looks = matches!(wish, Wish::Read | Wish::Refusal);
+        let Some((state, begins)) = self.keys.pick_in_turn(looks, &mut self.rng) else {
+            return Next::Wait(IDLE);
         };
-        let op = self.chooser.choose(wish, key, &mut self.rng);
-        Next::Op(Invocation { key: Some(key.key.clone()), ..op })
+        let key = state.key.clone();
+        if begins && self.racers > 1 {
+            let from = state.latest.clone().unwrap_or_default();
+            self.burst = Some(Burst { key: key.clone(), from: from.clone(), left: self.racers - 1 });
+            let op = self.chooser.race(&from, &mut self.rng);
+            return Next::Op(Invocation { key: Some(key), ..op });
+        }
+        let op = self.chooser.choose(wish, state, &mut self.rng);
+        Next::Op(Invocation { key: Some(key), ..op })
     }
 
     fn update(&mut self, event: &Event) {
@@ -124,14 +163,26 @@ impl Chooser {
     }
 
     fn cas(&mut self, hold: bool, key: &KeyState, rng: &mut impl Rng) -> Invocation {
-        let contended = key.writing > 0 && 3 * self.held < 2 * self.failed;
         let latest = key.latest.as_ref().filter(|value| value.is_i64() || value.is_null());
         let old = match latest {
-            Some(_) if hold && contended => return read(),
             Some(latest) if hold => latest.clone(),
-            None if hold => return read(),
+            // Of a fresh key nobody has told anything: there is nothing yet.
+            None if hold => Value::Null,
             _ => failing(key, rng),
         };
+        self.cas_from(&old, rng)
+    }
+
+    /// One of several that start from the same value: with conditions at most one of them can win.
+    fn race(&mut self, from: &Value, rng: &mut impl Rng) -> Invocation {
+        let can_match = from.is_i64() || from.is_null();
+        if self.conditional && can_match && rng.random_ratio(7, 8) {
+            return self.cas_from(from, rng);
+        }
+        self.write()
+    }
+
+    fn cas_from(&mut self, old: &Value, rng: &mut impl Rng) -> Invocation {
         let new = if !old.is_null() && rng.random_ratio(1, 6) { Value::Null } else { json!(self.fresh()) };
         let via = (!old.is_null() && !new.is_null() && rng.random_bool(0.5)).then_some("update");
         Invocation { via, ..invocation("cas", json!([old, new])) }
@@ -164,7 +215,7 @@ fn failing(key: &KeyState, rng: &mut impl Rng) -> Value {
 mod tests {
     use super::*;
     use crate::workload::{Mode, Popularity};
-    use growler_checker::history::{Key, Process};
+    use growler_checker::history::Process;
     use growler_checker::promise::Terms;
     use std::collections::{BTreeMap, HashSet};
     use std::time::Duration;
@@ -197,7 +248,7 @@ mod tests {
             let event = match open[worker].take() {
                 Some(op) => complete(&op, worker, &mut registers),
                 None => {
-                    let Next::Op(op) = generator.next(&context) else { panic!("the load goes on") };
+                    let Next::Op(op) = generator.next(&context) else { continue };
                     let event = event(&op, worker, EventType::Invoke);
                     open[worker] = Some(op);
                     event
@@ -256,11 +307,54 @@ mod tests {
 
     #[test]
     fn conditions_hold_and_fail_often_also_on_one_contended_key() {
-        for keys in [1, 5, 50] {
+        for (keys, least) in [(1, 0.15), (5, 0.25), (50, 0.25)] {
             let events = simulate(&shape(keys), true, 5_000);
             let held = share(&events, |e| e.kind == EventType::Ok, |e| e.f == "cas");
-            assert!((0.25..0.75).contains(&held), "{keys} keys: {held}");
+            assert!((least..0.75).contains(&held), "{keys} keys: {held}");
+            let conditional = share(&events, |e| e.f == "cas", |_| true);
+            assert!((0.35..0.6).contains(&conditional), "the mix holds with {keys} keys: {conditional}");
         }
+    }
+
+    /// Of the operations on each key in the order of their invocations: whether others were open on it then.
+    fn met(events: &[Event]) -> Vec<bool> {
+        let (mut open, mut met): (BTreeMap<Key, u32>, Vec<bool>) = Default::default();
+        for event in events {
+            let open = open.entry(event.key.clone().unwrap()).or_default();
+            if event.kind == EventType::Invoke {
+                met.push(*open > 0);
+                *open += 1;
+            } else {
+                *open -= 1;
+            }
+        }
+        met
+    }
+
+    #[test]
+    fn hot_and_calm_stretches_alternate_however_hot_the_load() {
+        let met = met(&simulate(&Shape { concurrency: 32, ..shape(1) }, true, 20_000));
+        for stretch in met.chunks_exact(100) {
+            assert!(stretch[75..].iter().all(|met| !met), "the last quarter is calm");
+            assert!(stretch[..75].iter().filter(|met| **met).count() > 60, "the rest is hot");
+        }
+    }
+
+    #[test]
+    fn a_hot_stretch_begins_with_a_race_from_one_value() {
+        for concurrency in [4, 32] {
+            let events = simulate(&Shape { concurrency, ..shape(1) }, true, 4_000);
+            let invoked: Vec<&Event> = events.iter().filter(|e| e.kind == EventType::Invoke).collect();
+            for stretch in invoked.chunks_exact(100) {
+                let racers = &stretch[..concurrency.min(RACERS)];
+                assert!(racers.iter().all(|e| e.f != "read"), "{racers:?}");
+                let from: HashSet<_> =
+                    racers.iter().filter(|e| e.f == "cas").map(|e| e.value[0].to_string()).collect();
+                assert!(from.len() <= 1, "{from:?}");
+            }
+        }
+        let alone = simulate(&Shape { concurrency: 1, ..shape(1) }, true, 1_000);
+        assert!(!met(&alone).contains(&true), "one client races with nobody");
     }
 
     #[test]

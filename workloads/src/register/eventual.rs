@@ -41,7 +41,7 @@ pub(super) struct Habits {
 
 /// The workload `register`.
 pub(super) const REGISTER: Habits =
-    Habits { reads: 50, strong: 0, deletes: 4, contexts: 50, again: 25, stays: (8, 64), life: u64::MAX };
+    Habits { reads: 50, strong: 0, deletes: 4, contexts: 50, again: 25, stays: (8, 64), life: 120 };
 
 /// The workload `session`.
 pub(super) const SESSION: Habits =
@@ -49,7 +49,7 @@ pub(super) const SESSION: Habits =
 
 /// The workload `lww`: blind writes through all nodes, on keys that many write at once.
 pub(super) const LWW: Habits =
-    Habits { reads: 35, strong: 0, deletes: 6, contexts: 0, again: 0, stays: (1, 1), life: 60 };
+    Habits { reads: 50, strong: 0, deletes: 6, contexts: 0, again: 0, stays: (1, 1), life: 60 };
 
 /// The generator of registers in eventual mode.
 pub(super) struct EventualGenerator {
@@ -87,15 +87,16 @@ impl EventualGenerator {
         self.rng.random_range(0..100) < percent
     }
 
-    /// The key that this client touched last, or any.
-    fn key(&mut self, client: u64) -> Key {
+    /// The key that this client touched last, or any; for a look mostly one that is at rest.
+    fn key(&mut self, client: u64, looks: bool) -> Key {
         if self.happens(self.habits.again)
             && let Some(key) = self.sessions.latest.get(&client)
             && let Some(state) = self.keys.pick_again(key)
         {
             return state.key.clone();
         }
-        let key = self.keys.pick(&mut self.rng).key.clone();
+        let pick = if looks { KeyPool::pick_quiet } else { KeyPool::pick };
+        let key = pick(&mut self.keys, &mut self.rng).key.clone();
         self.sessions.latest.insert(client, key.clone());
         key
     }
@@ -119,8 +120,9 @@ impl Generator for EventualGenerator {
             return ending.next(context);
         }
         let node = self.hops.node(context, &mut self.rng);
-        let key = self.key(context.client);
-        let op = if self.happens(self.habits.reads) {
+        let reads = self.happens(self.habits.reads);
+        let key = self.key(context.client, reads);
+        let op = if reads {
             let strong = self.happens(self.habits.strong);
             let read = eventual_read(&key);
             Invocation { consistency: read.consistency.filter(|_| !strong), ..read }
