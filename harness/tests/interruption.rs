@@ -9,7 +9,8 @@ use support::{Running, children_of, code, eventually, exists, json, latest, run,
 
 #[test]
 fn one_interruption_in_each_phase_ends_the_run_in_order() {
-    for phase in ["set-up", "warm-up", "main", "recovery", "final reads"] {
+    let phases = ["set-up", "warm-up", "main", "recovery", "final reads"];
+    for (at, phase) in phases.into_iter().enumerate() {
         let out = tempfile::tempdir().unwrap();
         let mut running = Running::start(&[
             "test",
@@ -30,7 +31,10 @@ fn one_interruption_in_each_phase_ends_the_run_in_order() {
         let results = json(&folder.join("results.json"));
         assert_eq!(results["verdict"], "interrupted", "{phase}: {results}");
         assert!(folder.join("index.html").exists(), "interrupted in {phase}: no report");
-        assert_eq!(results["reasons"][0], format!("interrupted during {phase}"));
+        // Where the machine is busy the phase may be over before the signal is there.
+        let told =
+            phases[at..].iter().any(|later| results["reasons"][0] == format!("interrupted during {later}"));
+        assert!(told, "interrupted in {phase}: {results}");
         let checked = run(&["check", folder.to_str().unwrap(), "--json"]);
         assert_eq!(code(checked.status), 130, "interrupted in {phase}: {}", stderr(&checked));
         assert_eq!(serde_json::from_slice::<serde_json::Value>(&checked.stdout).unwrap(), results);

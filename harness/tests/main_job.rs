@@ -8,7 +8,8 @@ mod support;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use serde_json::Value;
+use growler_checker::sensitivity::is_judged;
+use serde_json::{Value, json};
 use support::{code, json, latest, run, stderr, stdout};
 
 /// A test run in a folder of its own: exit code, verdict, and the run's folder.
@@ -55,9 +56,11 @@ fn the_main_job_passes_with_evidence_of_every_fault_and_can_be_judged_again() {
     let again: Value = serde_json::from_str(&stdout(&again)).unwrap();
     assert_eq!(again, verdict, "the same history and the same run, the same verdict");
     let shares = verdict["sensitivity"].as_object().unwrap();
-    let kinds: Vec<_> = shares.keys().map(String::as_str).collect();
-    assert_eq!(kinds, ["delete-undone", "lost-update", "lost-write", "stale-read"]);
-    assert!(shares.values().all(|share| share.as_f64().unwrap() >= 0.5), "{shares:?}");
+    let judged: Vec<_> = shares.iter().filter(|(kind, _)| is_judged(kind)).collect();
+    let kinds: Vec<_> = judged.iter().map(|(kind, _)| kind.as_str()).collect();
+    // Deletes are few, and a busy machine may have no place for a fault of one.
+    assert!(["lost-update", "lost-write", "stale-read"].iter().all(|kind| kinds.contains(kind)), "{kinds:?}");
+    assert!(judged.iter().all(|(_, share)| share.as_f64().unwrap() >= 0.5), "{shares:?}");
     assert!(verdict["sensitivity_details"]["linearizable"]["stale-read"]["places"].as_u64().unwrap() > 50);
     let page = std::fs::read(folder.join("index.html")).unwrap();
     assert_eq!(code(run(&["report", folder.to_str().unwrap()]).status), 0);
@@ -96,17 +99,44 @@ fn a_run_that_proves_nothing_is_vacuous() {
 #[test]
 fn a_run_that_would_have_shown_too_little_is_vacuous() {
     let out = tempfile::tempdir().unwrap();
-    // All clients on one key: a stale answer mostly overlaps the write that it missed.
-    let crowd = ["--seed", "1", "--faults", "none", "--time", "3s", "--keys", "1", "--concurrency", "24"];
     // A busy machine may do little in that time: how much is not the question here.
-    let crowd = [&crowd[..], &["--min-ok", "1"]].concat();
-    let (exit, verdict, _) = test(out.path(), &[&crowd[..], &["--min-sensitivity", "1"]].concat());
-    assert_eq!(exit, 3, "{verdict:#}");
-    let reasons = verdict["reasons"].as_array().unwrap().iter().map(|reason| reason.as_str().unwrap());
-    let stale: Vec<_> = reasons.filter(|reason| reason.contains("stale-read faults would have")).collect();
-    assert!(stale.len() == 1 && stale[0].contains("below --min-sensitivity 1.00"), "{verdict:#}");
-    let (exit, verdict, _) = test(out.path(), &[&crowd[..], &["--min-sensitivity", "0"]].concat());
+    let little = ["--faults", "none", "--time", "3s", "--min-ok", "1", "--min-exposure", "0"];
+    let (exit, verdict, folder) = test(out.path(), &little);
     assert_eq!(exit, 0, "{verdict:#}");
+    // What runs show they mostly show well, so the share of one kind is made smaller where the run keeps it.
+    let file = folder.join("test.json");
+    let mut kept: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    let tally = &mut kept["end"]["coverage"]["sensitivity"]["linearizable"]["stale-read"];
+    assert!(tally["places"].is_number(), "the run was measured");
+    *tally = json!({"places": 400, "injected": 400, "refuted": 100, "rest": {"no-later-read": 300}});
+    std::fs::write(&file, kept.to_string()).unwrap();
+    let again = run(&["check", folder.to_str().unwrap(), "--json"]);
+    assert_eq!(code(again.status), 3, "{}", stderr(&again));
+    let again: Value = serde_json::from_str(&stdout(&again)).unwrap();
+    let reasons = again["reasons"].as_array().unwrap().iter().map(|reason| reason.as_str().unwrap());
+    let reasons: Vec<_> = reasons.collect();
+    assert!(
+        reasons.len() == 1 && reasons[0].contains("100 of 400 stale-read faults would have"),
+        "{again:#}"
+    );
+}
+
+#[test]
+fn a_run_in_which_too_little_raced_is_vacuous_and_one_client_is_not_asked_to() {
+    let out = tempfile::tempdir().unwrap();
+    let little = ["--faults", "none", "--time", "3s", "--min-ok", "1"];
+    let (exit, verdict, _) = test(out.path(), &[&little[..], &["--min-exposure", "1000000"]].concat());
+    assert_eq!(exit, 3, "{verdict:#}");
+    let reason = verdict["reasons"][0].as_str().unwrap();
+    assert!(
+        reason.contains("overlapped another write of their key") && reason.contains("1000000"),
+        "{reason}"
+    );
+    let alone = [&little[..], &["--concurrency", "1"]].concat();
+    let (exit, verdict, _) = test(out.path(), &alone);
+    assert_eq!(exit, 0, "{verdict:#}");
+    assert_eq!(verdict["exposure"]["blind"]["overlapped"], 0);
+    assert!(verdict["exposure"]["blind"]["operations"].as_u64().unwrap() > 0);
 }
 
 #[test]

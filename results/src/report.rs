@@ -87,6 +87,7 @@ fn render(contents: &Contents, folder: &str) -> Result<String, ReportError> {
         overview => Value::from(Serde(overview::overview(contents, folder, &availability))),
         counterexamples => Value::from(Serde(counterexamples)),
         convergence => Value::from(Serde(convergence)),
+        exposure => contents.results.as_ref().and_then(|results| Some(results.exposure.as_ref()?.words())),
         sensitivity => Value::from(Serde(sensitivity::rows(contents))),
         tracks => Value::from(Serde(tracks::tracks(contents, &operations, &series, &availability, axis))),
         tables => Value::from(Serde(tables::tables(contents, &operations, &availability))),

@@ -125,6 +125,9 @@ fn table(text: &mut String, contents: &Contents, results: &Results) {
         };
         let _ = writeln!(text, "| check {} | {answer} |", escaped(name));
     }
+    if let Some(exposure) = &results.exposure {
+        let _ = writeln!(text, "| exposure: raced with another write of the key | {} |", exposure.words());
+    }
     for (kind, tally) in by_kind(&results.sensitivity_details) {
         let rest: Vec<_> =
             tally.rest.iter().map(|(reason, n)| format!("{} {}", count(*n), escaped(reason))).collect();

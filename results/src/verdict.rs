@@ -8,6 +8,7 @@
 mod coverage;
 mod end;
 mod ending;
+mod exposure;
 mod judge;
 mod results;
 mod sensitivity;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 pub use coverage::{Coverage, Cut, FaultCoverage};
 pub use end::{Crash, RecoveryMiss, RunEnd};
 pub use ending::Ending;
+pub use exposure::{Exposure, OPEN_MIN, Raced};
 pub use judge::{Expectations, Judgement, judge, outranked};
 pub use results::{OpCounts, Results};
 pub use sensitivity::{PLACES_MIN, by_kind, within};

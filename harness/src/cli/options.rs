@@ -130,6 +130,12 @@ pub(crate) struct TestOptions {
     #[arg(long, default_value_t = 500, value_name = "N")]
     pub(crate) min_ok: u64,
 
+    /// Fewer acknowledged writes than this that overlapped another write of their key make the run vacuous: what
+    /// goes wrong when two writes meet might not have shown. Not held against one client alone, nor against a
+    /// --rate at which operations hardly meet, nor against the workload set, whose elements are written once each
+    #[arg(long, default_value_t = 50, value_name = "N")]
+    pub(crate) min_exposure: u64,
+
     /// End the run as soon as a violation of linearizability is certain, rather than after --time. The verdict
     /// is still that of the check of the whole history. For the workloads register and cas-register
     #[arg(long)]

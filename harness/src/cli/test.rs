@@ -75,6 +75,9 @@ pub(crate) fn verdict_lines(results: &Results) -> String {
             lines.push(format!("  {} told above, by another check", check.anomalies.len() - untold.len()));
         }
     }
+    if let Some(exposure) = &results.exposure {
+        lines.push(format!("exposure: raced with another write of the key: {}", exposure.words()));
+    }
     if let Some(shares) = &results.sensitivity {
         let interval =
             |kind| results.sensitivity_intervals.get(kind).copied().map(within).unwrap_or_default();

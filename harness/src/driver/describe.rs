@@ -53,6 +53,7 @@ fn options(prepared: &Prepared) -> Map<String, Value> {
         "expect": o.expect,
         "min-ok": o.min_ok,
         "fail-fast": o.fail_fast,
+        "min-exposure": o.min_exposure,
         "min-sensitivity": o.min_sensitivity,
         "max-staleness": o.bounds.max_staleness.map(|time| format!("{time:?}")),
         "min-availability": o.bounds.min_availability,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use growler_checker::history::{Event, EventType};
 use growler_results::plan::PlanFile;
 use growler_results::verdict::{
-    Coverage, Cut, Ending, Judgement, OpCounts, RecoveryMiss, Results, RunEnd, Verdict,
+    Coverage, Cut, Ending, Judgement, OPEN_MIN, OpCounts, RecoveryMiss, Results, RunEnd, Verdict,
 };
 
 use super::checks::{Checked, run_checks};
@@ -162,12 +162,22 @@ fn coverage(run: &Run, events: &[Event]) -> Coverage {
     let plan = run.folder.read_json::<PlanFile>(&run.folder.plan_json()).ok().flatten().unwrap_or_default();
     let options = &run.prepared.options;
     let covered = Coverage::of(events, &plan, &functions, &run.prepared.faults, options.min_ok);
+    let min_exposure = can_race(run, &covered).then_some(options.min_exposure);
     Coverage {
+        min_exposure,
         cut: cut(run),
         ending: ending(run, events),
         min_sensitivity: options.min_sensitivity,
         ..covered
     }
+}
+
+/// Whether this load is meant to race, and can.
+fn can_race(run: &Run, covered: &Coverage) -> bool {
+    let options = &run.prepared.options;
+    let met = || covered.exposure.as_ref().is_some_and(|exposure| exposure.open >= OPEN_MIN);
+    let by_design = run.workload.as_ref().is_some_and(|workload| workload.races());
+    by_design && options.concurrency > 1 && (options.rate.is_none() || met())
 }
 
 /// How early a cap ended the load.

@@ -9,7 +9,7 @@ use growler_checker::history::{Event, EventType, Process};
 use growler_checker::sensitivity::Sensitivity;
 use serde::{Deserialize, Serialize};
 
-use super::Ending;
+use super::{Ending, Exposure};
 use crate::plan::{FaultOutcome, PlanFile};
 use crate::words::{join_and, seconds, share};
 
@@ -27,6 +27,10 @@ pub struct Coverage {
     pub cut: Option<Cut>,
     /// What is known of the end of each key; none where no final reads were made.
     pub ending: Option<Ending>,
+    /// What raced; none in a run that said nothing of it.
+    pub exposure: Option<Exposure>,
+    /// `--min-exposure`; none where this load cannot race, or need not.
+    pub min_exposure: Option<u64>,
     /// The sensitivity by check, where it was measured.
     pub sensitivity: BTreeMap<String, Sensitivity>,
     /// `--min-sensitivity`.
@@ -81,9 +85,24 @@ impl Coverage {
             faults: faults.collect(),
             cut: None,
             ending: None,
+            exposure: Some(Exposure::of(events)),
+            min_exposure: None,
             sensitivity: BTreeMap::new(),
             min_sensitivity: 0.0,
         }
+    }
+
+    /// That too little raced, as a sentence; none where enough did, or where it need not.
+    pub(super) fn too_little_raced(&self) -> Option<String> {
+        let (exposure, floor) = (self.exposure.as_ref()?, self.min_exposure?);
+        let raced = exposure.acknowledged();
+        (raced < floor).then(|| {
+            format!(
+                "only {raced} acknowledged writes overlapped another write of their key, and --min-exposure asks for \
+                 {floor}: a store that loses updates in a race might not have shown it (more --time, more \
+                 --concurrency, or fewer --keys)"
+            )
+        })
     }
 
     /// What a load that ended before its time has cost the meaning of the run; none where it did not.

@@ -257,6 +257,7 @@ fn gaps(input: &Judgement) -> Vec<String> {
     }
     let open = coverage.ending.as_ref().filter(|ending| ending.is_open());
     gaps.extend(open.and_then(Ending::sentence));
+    gaps.extend(coverage.too_little_raced());
     gaps.extend(shortfalls(&coverage.sensitivity, coverage.min_sensitivity));
     gaps
 }

@@ -9,7 +9,7 @@ use growler_checker::sensitivity::Sensitivity;
 use growler_checker::verdict::{CheckResult, Validity};
 use serde::{Deserialize, Serialize};
 
-use super::{Coverage, Judgement, RunEnd, Verdict, by_kind, judge, outranked};
+use super::{Coverage, Exposure, Judgement, RunEnd, Verdict, by_kind, judge, outranked};
 
 /// `results.json`, and what `--json` prints.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,6 +37,9 @@ pub struct Results {
     pub checks: BTreeMap<String, CheckResult>,
     /// Counts of operations.
     pub stats: OpCounts,
+    /// What raced, for runs only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exposure: Option<Exposure>,
     /// Per kind of injected single fault, the share that the checks refuted in copies of this history.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sensitivity: Option<BTreeMap<String, f64>>,
@@ -102,6 +105,7 @@ impl Results {
             seed: None,
             checks,
             stats: input.stats,
+            exposure: input.run.as_ref().and_then(|run| run.coverage.exposure.clone()),
             sensitivity: (!details.is_empty()).then_some(shares),
             sensitivity_intervals: intervals,
             sensitivity_details: details,

@@ -3,13 +3,14 @@
 //! Each check that passed measures for itself ([`growler_checker::sensitivity`]). A kind of fault that several
 //! of them look for counts with the best of them, which is less than they find together. A run is held to its
 //! floor (`--min-sensitivity`) by every kind that it had at least [`PLACES_MIN`] places for: a share of fewer
-//! says nothing, and a kind for which there is no place at all is no matter of this workload. What is held
+//! says nothing, and a kind for which there is no place at all is no matter of this workload. Faults amid writes are
+//! kinds of their own, which are told and not judged. What is held
 //! against the floor is the share that was measured, which is as often too high as too low; the interval in
 //! which the share of all places lies is told beside it.
 
 use std::collections::BTreeMap;
 
-use growler_checker::sensitivity::{LEAST, Sensitivity, Tally};
+use growler_checker::sensitivity::{LEAST, Sensitivity, Tally, is_judged};
 
 /// Fewer places than this, and a kind does not decide. So many are tried in any case.
 pub const PLACES_MIN: u64 = LEAST;
@@ -30,7 +31,8 @@ pub fn by_kind(measured: &BTreeMap<String, Sensitivity>) -> BTreeMap<&str, &Tall
 /// A sentence for each kind whose share is below the floor.
 pub(super) fn shortfalls(measured: &BTreeMap<String, Sensitivity>, floor: f64) -> Vec<String> {
     let decides = |tally: &Tally| tally.places >= PLACES_MIN && tally.injected > 0;
-    let short = by_kind(measured).into_iter().filter(|(_, tally)| decides(tally) && tally.share() < floor);
+    let kinds = by_kind(measured).into_iter().filter(|(kind, _)| is_judged(kind));
+    let short = kinds.filter(|(_, tally)| decides(tally) && tally.share() < floor);
     short
         .map(|(kind, tally)| {
             let why = tally.main_reason().map(|reason| {
