@@ -49,7 +49,7 @@ pub(super) const SESSION: Habits =
 
 /// The workload `lww`: blind writes through all nodes, on keys that many write at once.
 pub(super) const LWW: Habits =
-    Habits { reads: 50, strong: 0, deletes: 6, contexts: 0, again: 0, stays: (1, 1), life: 60 };
+    Habits { reads: 50, strong: 0, deletes: 6, contexts: 0, again: 0, stays: (1, 1), life: 40 };
 
 /// The generator of registers in eventual mode.
 pub(super) struct EventualGenerator {
