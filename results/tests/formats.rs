@@ -1,11 +1,15 @@
 //! Histories of other tools: every feature of their syntax, the line of every mistake, and garbage.
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/log.rs"]
+mod log;
+
 use std::path::Path;
 
 use growler_checker::history::{Event, EventType, Key, Process};
 use growler_results::formats::{Format, read, read_from};
 use growler_results::history::History;
+use log::LOG;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -303,15 +307,6 @@ fn a_history_cut_anywhere_in_its_last_line_is_read_up_to_there() {
         }
     }
 }
-
-const LOG: &str = "INFO  jepsen.util - 0\t:invoke\t:write\t3\n\
-    INFO  jepsen.core - Run complete, writing\n\
-    INFO  jepsen.util - :nemesis :info :start nil\n\
-    INFO  jepsen.util - 1   :invoke :cas    [3 1]\n\
-    INFO  jepsen.util - 2\t:invoke\t:read\tnil\n\
-    INFO  jepsen.util - 0\t:info\t:write\t:timed-out\n\
-    INFO  jepsen.util - 1\t:fail\t:cas\t[3 1]\t:condition-failed\n\
-    INFO  jepsen.util - 2\t:ok\t:read\tnil\n";
 
 #[test]
 fn porcupines_logs_are_read() {

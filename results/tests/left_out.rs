@@ -1,11 +1,15 @@
 //! Nothing that is in another tool's file is left out of what is judged: it is read, or the file is refused.
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/log.rs"]
+mod log;
+
 use std::path::Path;
 
 use growler_checker::history::Process;
 use growler_results::formats::{Format, read_from};
 use growler_results::history::History;
+use log::LOG;
 
 fn parse(format: Format, text: &str) -> Result<History, String> {
     read_from(text.as_bytes(), Path::new("h.edn"), format).map_err(|e| e.to_string())
@@ -76,15 +80,6 @@ fn an_ok_that_contradicts_its_invocation_is_refused_with_its_line() {
         "{:process 0 :type :invoke :f :read :value [1 nil]}\n{:process 0 :type :ok :f :read :value [1 5]}";
     assert!(parse(Format::JepsenEdn, independent).is_ok());
 }
-
-const LOG: &str = "INFO  jepsen.util - 0\t:invoke\t:write\t3\n\
-    INFO  jepsen.core - Run complete, writing\n\
-    INFO  jepsen.util - :nemesis :info :start nil\n\
-    INFO  jepsen.util - 1   :invoke :cas    [3 1]\n\
-    INFO  jepsen.util - 2\t:invoke\t:read\tnil\n\
-    INFO  jepsen.util - 0\t:info\t:write\t:timed-out\n\
-    INFO  jepsen.util - 1\t:fail\t:cas\t[3 1]\t:condition-failed\n\
-    INFO  jepsen.util - 2\t:ok\t:read\tnil\n";
 
 #[test]
 fn a_log_leaves_no_operation_out() {

@@ -28,7 +28,7 @@ mod witness;
 #[cfg(test)]
 mod tests;
 
-use slip::{Images, Kind, Writes};
+use slip::{Images, Kind};
 use witness::Witness;
 
 use super::object::Object;
@@ -116,7 +116,7 @@ impl<'o, 'h> Subject<'o, 'h> {
     fn new(object: &'o Object<'h>, engine: Engine, limits: Limits) -> Option<Self> {
         let whole = Problem::whole(object);
         let witness = Witness::new(&object.entries, whole.solve(engine, limits).order?);
-        let writes = Writes::of(&object.entries);
+        let writes = slip::writes(&object.entries);
         let places = Kind::all().map(|kind| slip::places(&object.entries, &writes, &witness, kind));
         Some(Self { object, whole, engine, witness, places })
     }

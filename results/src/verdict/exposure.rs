@@ -10,7 +10,7 @@
 
 use std::collections::BTreeMap;
 
-use growler_checker::history::{Event, EventType, Key, Process};
+use growler_checker::history::{Event, EventType, Key, Overlaps, Process};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -81,22 +81,15 @@ impl Exposure {
 
     /// Counts the writes of one key.
     fn count(&mut self, writes: &[Write]) {
-        let sorted = |of: fn(&Write) -> usize| {
-            let mut positions: Vec<usize> = writes.iter().map(of).collect();
-            positions.sort_unstable();
-            positions
-        };
-        let (calls, rets) = (sorted(|write| write.call), sorted(|write| write.ret));
+        let all = Overlaps::new(writes.iter().map(|write| (write.call, write.ret)));
         for write in writes {
-            let begun = calls.partition_point(|&call| call < write.ret);
-            let over = rets.partition_point(|&ret| ret < write.call);
             let raced = match write.sort {
                 Sort::Conditional => &mut self.conditional,
                 Sort::Blind => &mut self.blind,
                 Sort::Delete => &mut self.deletes,
             };
-            // Itself has begun as well.
-            let overlaps = begun - over > 1;
+            // Itself is one of them.
+            let overlaps = all.meeting(write.call, write.ret) > 1;
             raced.operations += 1;
             raced.overlapped += u64::from(overlaps);
             raced.acknowledged += u64::from(overlaps && write.ok);

@@ -147,7 +147,7 @@ impl KeyPool {
     /// whether a hot one begins. None: all keys that were drawn are calm, and somebody is there.
     pub fn pick_in_turn(&mut self, look: bool, rng: &mut impl Rng) -> Option<(&KeyState, bool)> {
         let overlaps = !look || rng.random_ratio(1, OVERLAPPING);
-        let draws: Vec<usize> = (0..DRAWS).map(|_| self.sampler.sample(rng)).collect();
+        let draws: [usize; DRAWS] = std::array::from_fn(|_| self.sampler.sample(rng));
         let admits = |slot: &&usize| !self.slots[**slot].is_calm() || self.slots[**slot].open == 0;
         let quiet = |slot: &&usize| self.slots[**slot].writing == 0;
         let free = || draws.iter().filter(admits);

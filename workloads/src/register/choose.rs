@@ -58,9 +58,7 @@ impl RegisterGenerator {
             final_reads: None,
         }
     }
-}
 
-impl RegisterGenerator {
     /// The next operation of the burst, if one is going on.
     fn join(&mut self) -> Option<Invocation> {
         let Burst { key, from, left } = self.burst.take()?;
@@ -84,13 +82,14 @@ impl Generator for RegisterGenerator {
             return Next::Wait(IDLE);
         };
         let key = state.key.clone();
-        if begins && self.racers > 1 {
+        let op = if begins && self.racers > 1 {
             let from = state.latest.clone().unwrap_or_default();
-            self.burst = Some(Burst { key: key.clone(), from: from.clone(), left: self.racers - 1 });
             let op = self.chooser.race(&from, &mut self.rng);
-            return Next::Op(Invocation { key: Some(key), ..op });
-        }
-        let op = self.chooser.choose(wish, state, &mut self.rng);
+            self.burst = Some(Burst { key: key.clone(), from, left: self.racers - 1 });
+            op
+        } else {
+            self.chooser.choose(wish, state, &mut self.rng)
+        };
         Next::Op(Invocation { key: Some(key), ..op })
     }
 

@@ -1,13 +1,14 @@
 //! What was seen of each key, and how it could have been seen otherwise: the places for faults.
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use serde_json::Value;
 
 use super::Kind;
 use super::promised::Promised;
 use crate::convergence::order::Place;
-use crate::history::{Event, Key, Operation, Outcome, Process, pair};
+use crate::history::{Event, Key, Operation, Outcome, Overlaps, Process, pair};
 
 /// So many different answers back, a replica may be that is behind.
 const LAG: usize = 3;
@@ -62,14 +63,15 @@ struct Seen {
     sessions: HashMap<u64, usize>,
     /// When the last write of any outcome was invoked or ended.
     written: usize,
-    /// When the answered writes were invoked, and when they ended: each in order.
-    writes: (Vec<usize>, Vec<usize>),
+    /// The answered writes.
+    writes: Vec<(usize, usize)>,
 }
 
 /// A history into copies of which faults are put.
 pub(super) struct History<'h> {
     events: &'h [Event],
-    promised: Promised<'h>,
+    /// Read when it is asked for: most kinds of faults need none of it.
+    promised: OnceLock<Option<Promised<'h>>>,
     keys: Vec<Seen>,
 }
 
@@ -89,13 +91,15 @@ impl<'h> History<'h> {
         let nemesis = events.iter().enumerate().filter(|(_, event)| event.process == Process::Nemesis);
         let nemesis: Vec<usize> = nemesis.map(|(position, _)| position).collect();
         for seen in &mut keys {
-            seen.writes.0.sort_unstable();
-            seen.writes.1.sort_unstable();
             seen.looks.sort_unstable_by_key(|look| look.ret);
             seen.events.extend(&nemesis);
             seen.events.sort_unstable();
         }
-        Some(Self { events, promised: Promised::new(events)?, keys })
+        Some(Self { events, promised: OnceLock::new(), keys })
+    }
+
+    fn promised(&self) -> Option<&Promised<'h>> {
+        self.promised.get_or_init(|| Promised::new(self.events)).as_ref()
     }
 
     /// How many keys there are.
@@ -178,8 +182,12 @@ impl<'h> History<'h> {
         };
         let at = || end.iter().map(|look| look.ret).collect::<Vec<_>>();
         let older = (0..LAG).filter_map(|lag| self.older_look(seen, first.ret, seen.written, lag));
-        let older =
-            older.filter(|older| end.iter().any(|look| self.promised.knows_more(look.place, older.place)));
+        let loses = |older: &&Look| {
+            let knows_more =
+                |look: &&Look| self.promised().is_none_or(|it| it.knows_more(look.place, older.place));
+            end.iter().any(knows_more)
+        };
+        let older = older.filter(loses);
         older.map(|older| (at(), Answer::Older(older.ret))).collect()
     }
 
@@ -199,21 +207,19 @@ impl<'h> History<'h> {
     }
 
     fn stale_read(&self, seen: &Seen, amid: bool) -> Vec<(Vec<usize>, Answer)> {
-        let reads = seen.looks.iter().filter(|look| look.replica.is_none() && look.again);
-        let reads = reads.filter(|look| seen.is_written_during(look) == amid);
         let change =
             |look: &Look| Some((vec![look.ret], Answer::Older(self.older(seen, look.ret, look.call, 0)?)));
-        reads.filter_map(change).collect()
+        seen.reads(amid).filter(|look| look.again).filter_map(change).collect()
     }
 
     fn sibling_dropped(&self, seen: &Seen, amid: bool) -> Vec<(Vec<usize>, Answer)> {
+        let Some(promised) = self.promised() else { return Vec::new() };
         let mut changes = Vec::new();
-        let reads = seen.looks.iter().filter(|look| look.replica.is_none() && look.call < seen.written);
-        for look in reads.filter(|look| seen.is_written_during(look) == amid) {
-            let shown = self.promised.shown(look.place);
+        for look in seen.reads(amid).filter(|look| look.call < seen.written) {
+            let shown = promised.shown(look.place);
             if shown.len() > 1 {
-                let owed = shown.iter().filter(|&&dot| self.promised.is_in_force(dot, look.ret));
-                changes.extend(owed.map(|&dot| (vec![look.ret], Answer::Without(self.promised.name(dot)))));
+                let owed = shown.iter().filter(|&&dot| promised.is_in_force(dot, look.ret));
+                changes.extend(owed.map(|&dot| (vec![look.ret], Answer::Without(promised.name(dot)))));
             }
         }
         changes
@@ -265,10 +271,7 @@ impl Seen {
             (f, ret) => {
                 self.written = self.written.max(ret.unwrap_or(operation.call));
                 self.acknowledged += usize::from(ok);
-                if let Some(ret) = ret {
-                    self.writes.0.push(operation.call);
-                    self.writes.1.push(ret);
-                }
+                self.writes.extend(ret.map(|ret| (operation.call, ret)));
                 if f == "write" && ok && operation.argument().is_null() {
                     self.deletes.extend(ret.map(|ret| (operation.call, ret)));
                 }
@@ -276,10 +279,11 @@ impl Seen {
         }
     }
 
-    /// Whether a write was open at some moment of the look.
-    fn is_written_during(&self, look: &Look) -> bool {
-        let (calls, rets) = &self.writes;
-        calls.partition_point(|&call| call < look.ret) > rets.partition_point(|&ret| ret < look.call)
+    /// The reads of clients: those during which an answered write was open, or the others.
+    fn reads(&self, amid: bool) -> impl Iterator<Item = &Look> {
+        let writes = Overlaps::new(self.writes.iter().copied());
+        let is_amid = move |look: &Look| writes.meeting(look.call, look.ret) > 0;
+        self.looks.iter().filter(move |look| look.replica.is_none() && is_amid(look) == amid)
     }
 
     /// The looks that were answered before a moment, the newest first.

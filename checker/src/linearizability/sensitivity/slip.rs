@@ -10,7 +10,7 @@ use std::collections::HashSet;
 
 use super::super::object::{Action, Entry, Object};
 use super::witness::Witness;
-use crate::history::{Operation, Outcome};
+use crate::history::{Operation, Outcome, Overlaps};
 use crate::model::register::{ABSENT, Symbol};
 use crate::sensitivity::{AMID_WRITES, Dice};
 
@@ -61,28 +61,16 @@ impl Kind {
 }
 
 /// When the answered writes of a key were open.
-pub(super) struct Writes {
-    calls: Vec<u32>,
-    rets: Vec<u32>,
+pub(super) fn writes(entries: &[Entry]) -> Overlaps {
+    let writes = entries.iter().filter(|entry| entry.action.wrote().is_some());
+    Overlaps::new(writes.filter_map(|entry| Some((entry.call as usize, entry.ret? as usize))))
 }
 
-impl Writes {
-    pub(super) fn of(entries: &[Entry]) -> Self {
-        let writes = || entries.iter().filter(|entry| entry.ret.is_some() && entry.action.wrote().is_some());
-        let mut calls: Vec<u32> = writes().map(|entry| entry.call).collect();
-        let mut rets: Vec<u32> = writes().filter_map(|entry| entry.ret).collect();
-        calls.sort_unstable();
-        rets.sort_unstable();
-        Self { calls, rets }
-    }
-
-    /// Whether one of them, other than the entry itself, was open at some moment of the entry.
-    fn meet(&self, entry: &Entry) -> bool {
-        let Some(ret) = entry.ret else { return true };
-        let begun = self.calls.partition_point(|&call| call < ret);
-        let over = self.rets.partition_point(|&end| end < entry.call);
-        begun - over > usize::from(entry.action.wrote().is_some())
-    }
+/// Whether an answered write, other than the entry itself, was open at some moment of the entry.
+fn is_amid(writes: &Overlaps, entry: &Entry) -> bool {
+    let Some(ret) = entry.ret else { return true };
+    let itself = usize::from(entry.action.wrote().is_some());
+    writes.meeting(entry.call as usize, ret as usize) > itself
 }
 
 /// What a slip did to the run of a key.
@@ -154,7 +142,7 @@ fn manner<'h>(operation: &Operation<'h>, new: Symbol) -> Manner<'h> {
 }
 
 /// The places where a store could have slipped so that it made a difference to its state or to an answer.
-pub(super) fn places(entries: &[Entry], writes: &Writes, witness: &Witness, kind: Kind) -> Vec<u32> {
+pub(super) fn places(entries: &[Entry], writes: &Overlaps, witness: &Witness, kind: Kind) -> Vec<u32> {
     let suits = |&place: &u32| {
         let place = place as usize;
         let entry = &entries[witness.order[place] as usize];
@@ -166,7 +154,7 @@ pub(super) fn places(entries: &[Entry], writes: &Writes, witness: &Witness, kind
             (Fault::LostUpdate, _) => on_older(entry, witness, place).is_some(),
             (Fault::DeleteUndone, action) => changed && action.wrote() == Some(ABSENT),
         };
-        suits && writes.meet(entry) == kind.amid
+        suits && is_amid(writes, entry) == kind.amid
     };
     (0..witness.order.len() as u32).filter(suits).collect()
 }
